@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--photographs", type=Path, required=True, metavar="DIR", help="photographs to train on")
     parser.add_argument("--vgg", type=Path, metavar="FILE", help="safetensors file [default: torchvision's weights]")
     parser.add_argument("--run", type=Path, metavar="DIR", help="checkpoints and result [default: runs/NAME]")
-    parser.add_argument("--minutes", type=float, help="time budget; the schedule is fitted to it [default: the recipe's steps]")
+    parser.add_argument(
+        "--minutes", type=float, help="time budget; the schedule is fitted to it [default: the recipe's steps]"
+    )
     parser.add_argument("--coherence-weight", type=float, metavar="W", help="instead of the recipe's, to compare")
     return parser
 
@@ -67,7 +69,7 @@ def _train(options: argparse.Namespace) -> None:
     previewed = torch.stack([_square(path) for path in shown])
     for losses in trainer.run(minutes=options.minutes):
         if trainer.step % LOG_INTERVAL_STEPS == 0:
-            figures = "  ".join(f"{name} {value:.4f}" for name, value in dataclasses.asdict(losses).items())
+            figures = "  ".join(f"{name} {value:.5f}" for name, value in dataclasses.asdict(losses).items())
             print(f"{recipe.name}  step {trainer.step}  {trainer.elapsed_s / 60:.1f} min  {figures}", flush=True)
         if trainer.step % PREVIEW_INTERVAL_STEPS == 0:
             _save_preview(previewed, trainer.preview(previewed), run_folder / "preview.png")

@@ -22,11 +22,12 @@ class Recipe:
     style_size_px: int = 512
     crop_px: int = 256
     batch: int = 4
-    steps: int = 2000
+    steps: int = 1600
     learning_rate: float = 2e-3
     warmup_steps: int = 50
-    style_weight: float = 10.0
+    style_weight: float = 15.0
     coherence_weight: float = 60.0
+    grid_weight: float = 300.0
     total_variation_weight: float = 0.1
     gradient_norm_max: float = 5.0
     ema_decay: float = 0.99

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from training.coherence import CoherenceLoss
+from training.grid import grid_loss
 from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, style_loss, total_variation
 from training.photograph import PhotographFolder, load_picture, to_tensor
 from training.recipe import Recipe
@@ -32,6 +33,7 @@ class Losses:
     content: float
     style: float
     coherence: float
+    grid: float
     total_variation: float
 
 
@@ -47,7 +49,14 @@ class Trainer:
     """
 
     def __init__(
-        self, network: nn.Module, recipe: Recipe, *, style_picture: Path, photographs: Path, vgg: Vgg19, run_folder: Path
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        *,
+        style_picture: Path,
+        photographs: Path,
+        vgg: Vgg19,
+        run_folder: Path,
     ) -> None:
         self.recipe = recipe
         self.step = 0
@@ -114,6 +123,7 @@ class Trainer:
             "content": content_loss(features[CONTENT_LAYER], content_target),
             "style": style_loss(features, self._style_grams),
             "coherence": self._coherence(stylized, stylized_moved, flow),
+            "grid": grid_loss(stylized),
             "total_variation": total_variation(stylized),
         }
         culprits = [name for name, term in terms.items() if not torch.isfinite(term)]
@@ -123,6 +133,7 @@ class Trainer:
             terms["content"]
             + recipe.style_weight * terms["style"]
             + recipe.coherence_weight * terms["coherence"]
+            + recipe.grid_weight * terms["grid"]
             + recipe.total_variation_weight * terms["total_variation"]
         )
         self._optimizer.zero_grad()

@@ -1,0 +1,34 @@
+"""`stylize`: the commands around the main ones; today `stylize styles`."""
+
+import argparse
+import json
+
+from .command import make_parser, run_command
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = make_parser("stylize", "List the styles. To stylise a video: stylize-video INPUT OUTPUT")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    styles = verbs.add_parser(
+        "styles",
+        help="list the styles, and verify their weights",
+        description="List the styles, and verify their weights.",
+    )
+    styles.add_argument("--json", action="store_true", help="print the cards as JSON")
+    options = parser.parse_args(arguments)
+    return run_command(parser.prog, lambda: _styles(options))
+
+
+def _styles(options: argparse.Namespace) -> int:
+    from .catalogue import load_catalogue, read_model
+
+    catalogue = load_catalogue()
+    for style in catalogue.values():
+        read_model(style)
+    if options.json:
+        print(json.dumps([style.card for style in catalogue.values()], indent=2))
+        return 0
+    width = max((len(name) for name in catalogue), default=0)
+    for style in catalogue.values():
+        print(f"{style.name:<{width}}  {style.title} ({style.card['artist']}, {style.card['year']})")
+    return 0

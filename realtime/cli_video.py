@@ -1,0 +1,80 @@
+"""`stylize-video`: stylise video files."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from .command import EXIT_FAILED, make_parser, run_command
+from .settings import PROGRESS_KINDS, Controls, Settings, add_options, read_options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    return run_command(parser.prog, lambda: _run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser(
+        "stylize-video",
+        "Stylise a video with a neural network: every frame, timestamp, audio track and subtitle is kept. "
+        "Several inputs, or a folder, go into an output folder.",
+    )
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="INPUT ... OUTPUT", help="one or more videos or folders, then the output"
+    )
+    add_options(parser, Controls)
+    add_options(parser, Settings)
+    parser.add_argument(
+        "--progress",
+        choices=PROGRESS_KINDS,
+        default="auto",
+        help="how progress is shown [auto: a bar on a terminal, else lines]",
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.json", help="write what was done, measured and noticed as JSON"
+    )
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Imported here: `--help` must not wait for PyAV and OpenCV.
+    from .batch import plan_batch, result_table, run_batch
+    from .catalogue import resolve_style
+    from .errors import OutputError, UsageError
+    from .progress import make_listener
+    from .video_job import VideoJobs, require_paths
+
+    settings, controls = read_options(options, Settings), read_options(options, Controls)
+    if len(options.paths) < 2:
+        raise UsageError("give at least one input and the output: stylize-video INPUT OUTPUT")
+    *inputs, output = options.paths
+    if options.report is not None and not options.report.parent.is_dir():
+        raise OutputError(f"the folder of the report does not exist: {options.report.parent}")
+    pairs = plan_batch(inputs, output)
+    style = resolve_style(settings.style)
+    if len(pairs) == 1:
+        require_paths(*pairs[0], overwrite=settings.overwrite)
+    listener = make_listener(options.progress)
+    with VideoJobs(style, settings, controls) as jobs:
+        if len(pairs) == 1 and pairs[0][1] == output:
+            reports = [jobs.run(*pairs[0], listener).as_json()]
+            failed = False
+        else:
+            results = run_batch(jobs, pairs, listener)
+            print(result_table(results), file=sys.stderr)
+            failed = any(result.error is not None for result in results)
+            reports = [
+                result.report.as_json()
+                if result.report
+                else {"input": str(result.input_path), "error": str(result.error)}
+                for result in results
+            ]
+    if options.report is not None:
+        content = reports[0] if len(reports) == 1 else reports
+        try:
+            options.report.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"cannot write the report {options.report}: {error.strerror}") from error
+    return EXIT_FAILED if failed else 0

@@ -1,0 +1,109 @@
+"""Colour tags of a video, and the two conversions at its ends: decoded frame to RGB, RGB to frame for the encoder.
+
+A tag decides every conversion. Where there is none, the matrix is taken as players take it, from the size, and the output
+stays untagged, so that both directions make the same assumption.
+"""
+
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+# Numbers of ITU-T H.273, which FFmpeg uses as they are.
+MATRIX_RGB = 0
+BT709 = 1
+UNSPECIFIED = 2
+TRANSFER_PQ = 16
+TRANSFER_HLG = 18
+RANGE_LIMITED = 1
+RANGE_FULL = 2
+
+_SWSCALE_MATRIX = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+# Untagged video of at least this height is taken as BT.709, smaller as BT.601, as players and browsers do.
+HD_HEIGHT_MIN_PX = 720
+
+# Chroma is repeated when it is read and averaged when it is written: exact inverses of each other for 4:2:0.
+_SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
+
+
+@dataclass(frozen=True, slots=True)
+class ColorTags:
+    """Matrix, range, primaries and transfer function as the numbers of ITU-T H.273."""
+
+    matrix: int
+    range: int
+    primaries: int
+    transfer: int
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> "ColorTags":
+        """Return the tags of a decoded frame; RGB sources get those of sRGB shown as BT.709 video."""
+        if frame.format.is_rgb or frame.format.name.startswith(("pal", "gray", "mono")):
+            return cls(BT709, RANGE_LIMITED, BT709, BT709)
+        color_range = int(frame.color_range)
+        if frame.format.name.startswith("yuvj"):
+            color_range = RANGE_FULL
+        return cls(int(frame.colorspace), color_range, int(frame.color_primaries), int(frame.color_trc))
+
+    @property
+    def is_hdr(self) -> bool:
+        return self.transfer in (TRANSFER_PQ, TRANSFER_HLG)
+
+
+# What HDR is converted to.
+SDR_TAGS = ColorTags(BT709, RANGE_LIMITED, BT709, BT709)
+
+
+class ColorConverter:
+    """Converts between frames tagged `tags` and RGB. One thread, one direction each."""
+
+    def __init__(self, tags: ColorTags, *, height: int) -> None:
+        self._tags = tags
+        guessed = Colorspace.ITU709 if height >= HD_HEIGHT_MIN_PX else Colorspace.ITU601
+        self._matrix = _SWSCALE_MATRIX.get(tags.matrix, guessed)
+        self._range = RANGE_FULL if tags.range == RANGE_FULL else RANGE_LIMITED
+        self._reformatter = VideoReformatter()
+
+    def to_rgb(self, frame: av.VideoFrame, *, width: int, height: int) -> NDArray[np.uint8]:
+        """Return the picture as (height, width, 3) uint8 RGB, scaled if the frame has another size."""
+        if frame.format.is_rgb or frame.format.name.startswith(("pal", "gray", "mono")):
+            converted = self._reformatter.reformat(frame, width=width, height=height, format="rgb24")
+        else:
+            converted = self._reformatter.reformat(
+                frame,
+                width=width,
+                height=height,
+                format="rgb24",
+                src_colorspace=self._matrix,
+                src_color_range=self._range,
+                dst_color_range=RANGE_FULL,
+                interpolation=_SCALING,
+            )
+        return np.ascontiguousarray(converted.to_ndarray())
+
+    def from_rgb(self, rgb: NDArray[np.uint8], *, pixel_format: str) -> av.VideoFrame:
+        """Return a frame of `pixel_format` with the tags set."""
+        frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+        converted = self._reformatter.reformat(
+            frame,
+            format=pixel_format,
+            dst_colorspace=self._matrix,
+            src_color_range=RANGE_FULL,
+            dst_color_range=self._range,
+            interpolation=_SCALING,
+        )
+        converted.colorspace = self._tags.matrix
+        converted.color_range = self._tags.range
+        converted.color_primaries = self._tags.primaries
+        converted.color_trc = self._tags.transfer
+        return converted

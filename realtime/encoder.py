@@ -1,0 +1,154 @@
+"""Choose and configure the video encoder: by codec, by FFmpeg's name, or `auto` after a real probe."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+import numpy as np
+
+from .errors import OutputError, UsageError
+from .media import reason
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+_ENCODER_OF_CODEC = {
+    "h264": "libx264",
+    "hevc": "libx265",
+    "h265": "libx265",
+    "av1": "libsvtav1",
+    "vp9": "libvpx-vp9",
+    "prores": "prores_ks",
+}
+# In the order in which `auto` tries them; the software encoder ends the list.
+_AUTO_ENCODERS = ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_amf", "h264_vaapi", "h264_v4l2m2m", "libx264")
+# NVENC and QSV refuse very small pictures.
+_PROBE_SIZE_PX = (320, 240)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderDefaults:
+    """How an encoder spells quality and speed, and what it is given when the user says nothing."""
+
+    quality_option: str | None
+    quality: int | None
+    preset_option: str | None
+    preset: str | None
+    fixed: tuple[tuple[str, str], ...] = ()
+
+
+_DEFAULTS = {
+    "libx264": EncoderDefaults("crf", 20, "preset", "veryfast"),
+    "libx265": EncoderDefaults("crf", 22, "preset", "veryfast", (("x265-params", "log-level=none"),)),
+    "libsvtav1": EncoderDefaults("crf", 30, "preset", "10"),
+    "libvpx-vp9": EncoderDefaults("crf", 30, "cpu-used", "6", (("b", "0"), ("deadline", "realtime"), ("row-mt", "1"))),
+    "prores_ks": EncoderDefaults(None, None, None, None, (("profile", "standard"),)),
+    "h264_nvenc": EncoderDefaults("cq", 22, "preset", "p4"),
+    "hevc_nvenc": EncoderDefaults("cq", 24, "preset", "p4"),
+    "av1_nvenc": EncoderDefaults("cq", 30, "preset", "p4"),
+    "h264_qsv": EncoderDefaults("global_quality", 22, "preset", "veryfast"),
+    "hevc_qsv": EncoderDefaults("global_quality", 24, "preset", "veryfast"),
+}
+_UNKNOWN_ENCODER = EncoderDefaults("crf", None, "preset", None)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderChoice:
+    """An encoder of FFmpeg and its private options."""
+
+    name: str
+    options: dict[str, str]
+
+
+def choose_encoder(
+    codec: str,
+    *,
+    crf: int | None = None,
+    preset: str | None = None,
+    extra: tuple[tuple[str, str], ...] = (),
+    pixel_format: str = "yuv420p",
+) -> EncoderChoice:
+    """Return the encoder for `codec` with its options; a hardware encoder is returned only if it encoded a test picture.
+
+    Raises:
+        UsageError: no such encoder, or it has no such option.
+        OutputError: the encoder does not work on this machine.
+    """
+    if codec == "auto":
+        failures = []
+        for name in _AUTO_ENCODERS:
+            choice = EncoderChoice(
+                name, _options(name, crf=crf, preset=preset if name == "libx264" else None, extra=extra)
+            )
+            failure = _probe(choice, pixel_format)
+            if failure is None:
+                return choice
+            failures.append(f"{name}: {failure}")
+        raise OutputError("no H.264 encoder works here; " + "; ".join(failures))
+    name = _ENCODER_OF_CODEC.get(codec, codec)
+    try:
+        encoder = av.Codec(name, "w")
+    except (av.error.FFmpegError, ValueError):
+        encoder = None
+    if encoder is None or encoder.type != "video":
+        raise UsageError(
+            f"--codec {codec} is no video encoder of this FFmpeg; use {', '.join(_ENCODER_OF_CODEC)}, auto, or h264_nvenc and the like"
+        )
+    formats = [item.name for item in encoder.video_formats or ()]
+    if formats and pixel_format not in formats and not set(formats) & {"cuda", "qsv", "vaapi", "videotoolbox_vld"}:
+        raise UsageError(f"{name} cannot encode --pix-fmt {pixel_format}; it takes {', '.join(formats)}")
+    choice = EncoderChoice(name, _options(name, crf=crf, preset=preset, extra=extra))
+    failure = _probe(choice, pixel_format)
+    if failure is not None:
+        raise OutputError(f"the encoder {name} does not work here with {_spelled(choice)}: {failure}")
+    return choice
+
+
+def _options(name: str, *, crf: int | None, preset: str | None, extra: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    defaults = _DEFAULTS.get(name, _UNKNOWN_ENCODER)
+    options = dict(defaults.fixed)
+    quality = crf if crf is not None else defaults.quality
+    if quality is not None and defaults.quality_option:
+        options[defaults.quality_option] = str(quality)
+    chosen_preset = preset or defaults.preset
+    if chosen_preset is not None and defaults.preset_option:
+        options[defaults.preset_option] = chosen_preset
+    return options | dict(extra)
+
+
+def configure_stream(stream: "VideoStream", *, time_base: Fraction, constant_frame_rate: bool) -> None:
+    """Set what every encoder must be told.
+
+    Without a proof of a constant rate there are no B-frames: MP4 stores durations in coding order, so that reordering would
+    hand the duration of one frame to another.
+    """
+    context = stream.codec_context
+    context.time_base = time_base
+    stream.time_base = time_base
+    if not constant_frame_rate:
+        context.max_b_frames = 0
+
+
+def _probe(choice: EncoderChoice, pixel_format: str) -> str | None:
+    """Encode one grey picture; return why that failed, or None."""
+    width, height = _PROBE_SIZE_PX
+    try:
+        context = av.CodecContext.create(choice.name, "w")
+        context.width, context.height = width, height
+        context.pix_fmt = pixel_format
+        context.time_base = Fraction(1, 25)
+        context.framerate = Fraction(25)
+        context.options = dict(choice.options)
+        grey = np.full((height, width, 3), 128, dtype=np.uint8)
+        frame = av.VideoFrame.from_ndarray(grey, format="rgb24").reformat(format=pixel_format)
+        frame.pts = 0
+        packets = [*context.encode(frame), *context.encode(None)]
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        return reason(error)
+    return None if packets else "it encoded nothing"
+
+
+def _spelled(choice: EncoderChoice) -> str:
+    return " ".join(f"{key}={value}" for key, value in choice.options.items()) or "no options"

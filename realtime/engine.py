@@ -1,0 +1,98 @@
+"""One small interface to what runs a network, and the choice of one: `open_engine`.
+
+An engine runs a model of the graph contract: one input and one output, uint8 (1, H, W, 3) RGB, any size that is a multiple of
+`SIZE_MULTIPLE` and at least `SIZE_MIN_PX`.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import EngineError, UsageError
+
+SIZE_MULTIPLE = 8
+SIZE_MIN_PX = 16
+
+
+class Engine(Protocol):
+    """Runs one model on one device. `tests/contract/test_engine.py` holds every engine to this.
+
+    `description` names engine, device and precision for people. `workers` threads may call `infer` at once and gain from it.
+    """
+
+    description: str
+    device: str
+    workers: int
+
+    def infer(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Stylise one picture (H, W, 3) into a new array of the same shape; any thread may call it."""
+        ...
+
+    def close(self) -> None:
+        """Free the model; may be called twice. `infer` must not be called afterwards."""
+        ...
+
+
+# What can run on which device, in the order in which it is tried.
+_ENGINES_OF_DEVICE = {
+    "cpu": ("openvino", "onnxruntime"),
+    "intel-gpu": ("openvino",),
+    "cuda": ("onnxruntime",),
+    "tensorrt": ("onnxruntime",),
+    "coreml": ("onnxruntime",),
+    "directml": ("onnxruntime",),
+}
+
+
+def open_engine(model: bytes, *, engine: str = "auto", device: str = "auto") -> Engine:
+    """Load `model` (ONNX) on the engine and device asked for; `auto` takes the first that really loads.
+
+    Raises:
+        UsageError: the engine does not support the device.
+        EngineError: the engine or device asked for cannot be used here; names each that was tried, and the fix.
+    """
+    candidates = _candidates(engine, device)
+    failures = []
+    for engine_name, device_name in candidates:
+        try:
+            return _opener(engine_name)(model, device_name)
+        except EngineError as error:
+            failures.append(str(error))
+    raise EngineError("; ".join(failures))
+
+
+def _candidates(engine: str, device: str) -> list[tuple[str, str]]:
+    if device == "auto":
+        devices = [*_accelerators_to_try(), "cpu"]
+    else:
+        devices = [device]
+    pairs = [(name, place) for place in devices for name in _ENGINES_OF_DEVICE[place] if engine in ("auto", name)]
+    if not pairs:
+        raise UsageError(
+            f"--engine {engine} does not run on --device {device}; use {' or '.join(_ENGINES_OF_DEVICE[device])}"
+        )
+    return pairs
+
+
+def _accelerators_to_try() -> list[str]:
+    """Return the devices that `auto` prefers to the processor: those that the library was built for and that may be there."""
+    from .engine_onnxruntime import built_in_devices, nvidia_driver_is_present
+
+    wanted = {"darwin": ["coreml"], "win32": ["cuda", "directml"]}.get(sys.platform, ["cuda"])
+    if not nvidia_driver_is_present():
+        wanted = [device for device in wanted if device != "cuda"]
+    built_in = built_in_devices() if wanted else []
+    return [device for device in wanted if device in built_in]
+
+
+def _opener(engine_name: str) -> Callable[[bytes, str], Engine]:
+    if engine_name == "openvino":
+        from .engine_openvino import OpenVinoEngine
+
+        return OpenVinoEngine
+    from .engine_onnxruntime import OnnxRuntimeEngine
+
+    return OnnxRuntimeEngine

@@ -1,0 +1,120 @@
+"""ONNX Runtime as an engine: CPU, CUDA, TensorRT, CoreML and DirectML."""
+
+import contextlib
+import ctypes
+import io
+import os
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import EngineError, StyleError
+
+_PROVIDER_OF_DEVICE = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+}
+_FIX_OF_DEVICE = {
+    "cuda": "install an NVIDIA driver and the CUDA 13 libraries: pip install 'onnxruntime-gpu[cuda,cudnn]'",
+    "tensorrt": "install an NVIDIA driver, CUDA 13 and TensorRT: pip install 'onnxruntime-gpu[cuda,cudnn]' tensorrt",
+    "coreml": "it exists on macOS only: pip install onnxruntime",
+    "directml": "it exists on Windows only: pip uninstall onnxruntime-gpu && pip install onnxruntime-directml",
+}
+
+
+def built_in_devices() -> list[str]:
+    """Return the devices that the installed ONNX Runtime was built for; whether they work shows only in a session."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return []
+    providers = onnxruntime.get_available_providers()
+    return [device for device, provider in _PROVIDER_OF_DEVICE.items() if provider in providers]
+
+
+def nvidia_driver_is_present() -> bool:
+    """Return whether the library that every NVIDIA driver installs can be loaded: without it CUDA need not be tried."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+class OnnxRuntimeEngine:
+    """Run a model in ONNX Runtime on `device`, and on nothing else.
+
+    Raises:
+        EngineError: the library is missing, was built without the device, or the device does not start.
+        StyleError: the model is not of the graph contract.
+    """
+
+    def __init__(self, model: bytes, device: str) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise EngineError(
+                f"ONNX Runtime cannot be loaded ({error}); install it: pip install onnxruntime-gpu (without an NVIDIA GPU: onnxruntime)"
+            ) from error
+        onnxruntime.disable_telemetry_events()
+        onnxruntime.set_default_logger_severity(4)  # its warnings would tear the progress bar; failures are raised
+        provider = _PROVIDER_OF_DEVICE[device]
+        if provider not in onnxruntime.get_available_providers():
+            raise EngineError(f"ONNX Runtime here has no {provider} for --device {device}; {_FIX_OF_DEVICE[device]}")
+        missing = _preload_cuda(onnxruntime) if device in ("cuda", "tensorrt") else ""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = os.cpu_count() or 1
+        try:
+            session = onnxruntime.InferenceSession(model, options, providers=[provider])
+        except Exception as error:  # the library raises its own, undocumented classes
+            if device == "cpu":
+                raise StyleError(f"ONNX Runtime cannot load the style: {_first_line(error)}") from error
+            raise EngineError(
+                f"{provider} does not start: {missing or _first_line(error)}; {_FIX_OF_DEVICE[device]}"
+            ) from error
+        # ONNX Runtime falls back to the CPU with no more than a warning.
+        if session.get_providers()[0] != provider:
+            raise EngineError(
+                f"{provider} does not start on this machine{f' ({missing})' if missing else ''}; {_FIX_OF_DEVICE.get(device, '')}"
+            )
+        _require_contract(session)
+        self.device = device
+        self.description = f"ONNX Runtime {onnxruntime.__version__}, {device}, fp32"
+        self.workers = 1
+        self._session: Any = session
+        self._input_name = session.get_inputs()[0].name
+
+    def infer(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        stylized: NDArray[np.uint8] = self._session.run(None, {self._input_name: rgb[np.newaxis]})[0][0]
+        return stylized
+
+    def close(self) -> None:
+        self._session = None
+
+
+def _require_contract(session: Any) -> None:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1 or inputs[0].type != "tensor(uint8)" or outputs[0].type != "tensor(uint8)":
+        seen = ", ".join(f"{item.name} {item.type} {item.shape}" for item in (*inputs, *outputs))
+        raise StyleError(
+            f"the model is not a style: expected one input and one output, uint8 (1, H, W, 3); it has {seen}"
+        )
+
+
+def _preload_cuda(onnxruntime: Any) -> str:
+    """Load the CUDA libraries of pip's packages; return the first that is missing, which ONNX Runtime only prints."""
+    if not nvidia_driver_is_present():
+        return "no NVIDIA driver: libcuda cannot be loaded"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        onnxruntime.preload_dlls()
+    return next((line for line in printed.getvalue().splitlines() if "Failed to load" in line), "")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,112 @@
+"""OpenVINO as an engine: Intel (and other x86 and Arm) processors, and Intel GPUs."""
+
+import os
+import queue
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import EngineError, StyleError
+
+_OPENVINO_DEVICE = {"cpu": "CPU", "intel-gpu": "GPU"}
+# Models compiled for a size are kept for the last sizes seen: a file has one, a governor moves among a few.
+_SIZES_KEPT = 4
+
+
+def import_openvino() -> ModuleType:
+    """Import OpenVINO without its telemetry: `import openvino` (2026.4) sends an event unless that package is missing.
+
+    Raises:
+        EngineError: OpenVINO is not installed.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None makes its import fail
+    try:
+        import openvino
+    except ImportError as error:
+        raise EngineError(f"OpenVINO cannot be loaded ({error}); install it: pip install openvino") from error
+    return openvino
+
+
+class OpenVinoEngine:
+    """Run a model in OpenVINO, compiled for each size it meets: static shapes are faster and do not grow memory.
+
+    The precision is OpenVINO's own choice: bf16 on processors with AMX, float32 elsewhere.
+
+    Raises:
+        EngineError: the library or device is missing.
+        StyleError: the model is not of the graph contract.
+    """
+
+    def __init__(self, model: bytes, device: str) -> None:
+        openvino: Any = import_openvino()
+        self._openvino = openvino
+        self._core: Any = openvino.Core()
+        self._device = _OPENVINO_DEVICE[device]
+        if not any(name.split(".")[0] == self._device for name in self._core.available_devices):
+            raise EngineError(
+                f"OpenVINO finds no {self._device} for --device {device}, only {', '.join(self._core.available_devices)}; "
+                "install Intel's GPU driver (Debian, Ubuntu: apt install intel-opencl-icd)"
+            )
+        self._model_bytes = model
+        self._compiled: dict[tuple[int, int], _CompiledModel] = {}
+        _require_contract(self._read())
+        precision = str(self._core.get_property(self._device, "INFERENCE_PRECISION_HINT")).strip("<>").split("'")[1]
+        self.device = device
+        self.description = f"OpenVINO {openvino.__version__.split('-')[0]}, {device}, {precision}"
+        self.workers = min(2, os.cpu_count() or 1)
+
+    def infer(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return self._compiled_for(rgb.shape[0], rgb.shape[1]).infer(rgb)
+
+    def close(self) -> None:
+        self._compiled.clear()
+
+    def _compiled_for(self, height: int, width: int) -> "_CompiledModel":
+        compiled = self._compiled.get((height, width))
+        if compiled is None:
+            model = self._read()
+            model.reshape([1, height, width, 3])
+            while len(self._compiled) >= _SIZES_KEPT:
+                self._compiled.pop(next(iter(self._compiled)))
+            compiled = _CompiledModel(self._openvino, self._core, model, device=self._device, requests=self.workers)
+            self._compiled[height, width] = compiled
+        return compiled
+
+    def _read(self) -> Any:
+        try:
+            return self._core.read_model(self._model_bytes)
+        except RuntimeError as error:
+            raise StyleError(f"OpenVINO cannot load the style: {str(error).strip().splitlines()[-1]}") from error
+
+
+class _CompiledModel:
+    """A model compiled for one size, with as many requests in flight as there are streams."""
+
+    def __init__(self, openvino: Any, core: Any, model: Any, *, device: str, requests: int) -> None:
+        options = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": str(requests)}
+        compiled = core.compile_model(model, device, options)
+        self._tensor = openvino.Tensor
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(requests):
+            self._idle.put(compiled.create_infer_request())
+
+    def infer(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        request = self._idle.get()
+        try:
+            request.infer([self._tensor(np.ascontiguousarray(rgb[np.newaxis]))], share_inputs=True)
+            stylized: NDArray[np.uint8] = request.get_output_tensor(0).data[0].copy()
+        finally:
+            self._idle.put(request)
+        return stylized
+
+
+def _require_contract(model: Any) -> None:
+    ports = (*model.inputs, *model.outputs)
+    if len(ports) != 2 or any(port.get_element_type().get_type_name() != "u8" for port in ports):
+        seen = ", ".join(f"{port.get_element_type().get_type_name()} {port.get_partial_shape()}" for port in ports)
+        raise StyleError(
+            f"the model is not a style: expected one input and one output, uint8 (1, H, W, 3); it has {seen}"
+        )

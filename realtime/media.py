@@ -1,0 +1,72 @@
+"""Open media files with PyAV so that every failure is one of ours and no file can reach the network or other files."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+import av.logging
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+# Demuxers that take text, pictures or playlists for video.
+_NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "idf", "image2", "concat", "hls", "dash", "lavfi", "txt"})
+
+
+def open_input(path: Path) -> "InputContainer":
+    """Open a local media file for reading.
+
+    Raises:
+        InputError: missing, unreadable, empty, not a media file, or no video in it.
+    """
+    # FFmpeg's messages name no file and would tear the progress bar; failures arrive as exceptions.
+    av.logging.set_level(av.logging.PANIC)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; to stylise all videos in it, give a folder as output, too")
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise InputError(f"{path} is empty (0 bytes)")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        container = av.open(
+            "file:" + os.fspath(path), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        )
+    except (av.error.FFmpegError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a media file that FFmpeg can read, or its index is missing ({reason(error)})"
+        ) from error
+    formats = set(container.format.name.split(","))
+    if formats & _NOT_VIDEO_FORMATS or any(name.endswith("_pipe") for name in formats):
+        container.close()
+        raise InputError(f"{path} is not a video but {container.format.long_name}")
+    return container
+
+
+def main_video_stream(container: "InputContainer", path: Path) -> "VideoStream":
+    """Return the stream to stylise: FFmpeg's best video stream that is not cover art.
+
+    Raises:
+        InputError: there is none.
+    """
+    videos = [stream for stream in container.streams.video if not is_cover_art(stream)]
+    if not videos:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
+        raise InputError(f"{path} holds no video ({kinds})")
+    best = container.streams.best("video")
+    return best if best in videos else videos[0]  # type: ignore[return-value]
+
+
+def is_cover_art(stream: "VideoStream") -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def reason(error: Exception) -> str:
+    """Return FFmpeg's words for an error, without its number and file name."""
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,187 @@
+"""Every option, declared once: default, range, unit and help. The command lines and the README's table come from here.
+
+`Controls` may change while a run goes on; `Settings` are fixed for a run. No heavy imports: `--help` reads this module.
+"""
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, TypeVar
+
+Declared = TypeVar("Declared", "Controls", "Settings")
+
+DEVICES = ("auto", "cpu", "cuda", "tensorrt", "intel-gpu", "coreml", "directml")
+ENGINES = ("auto", "onnxruntime", "openvino")
+PROGRESS_KINDS = ("auto", "bar", "lines", "json", "none")
+
+DEFAULT_STYLE = "starry-night"
+SIZE_MIN_PX = 64
+SIZE_MAX_PX = 4320
+
+
+def option(
+    default: Any,
+    *,
+    help: str,
+    parse: Callable[[str], Any] = str,
+    choices: tuple[str, ...] | None = None,
+    metavar: str | None = None,
+    flags: tuple[str, ...] = (),
+) -> Any:
+    """Declare a field that is also a command-line option; a False default makes it a switch, a tuple repeatable."""
+    return field(
+        default=default,
+        metadata={"help": help, "parse": parse, "choices": choices, "metavar": metavar, "flags": flags},
+    )
+
+
+def unit_interval(text: str) -> float:
+    """Parse a number from 0 to 1."""
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is outside 0..1")
+    return value
+
+
+def size_px(text: str) -> int | None:
+    """Parse `full` or a short side in pixels."""
+    if text == "full":
+        return None
+    if not text.isdecimal() or not SIZE_MIN_PX <= int(text) <= SIZE_MAX_PX:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither 'full' nor a whole number from {SIZE_MIN_PX} to {SIZE_MAX_PX}"
+        )
+    return int(text)
+
+
+def time_s(text: str) -> Fraction:
+    """Parse seconds (`12.5`) or a clock time (`01:02:03.5`, `2:03`) as exact seconds."""
+    parts = text.split(":")
+    try:
+        numbers = [Fraction(part) for part in parts]
+    except (ValueError, ZeroDivisionError):
+        numbers = []
+    valid = 1 <= len(numbers) <= 3 and all(number >= 0 for number in numbers)
+    if not valid or any(number >= 60 for number in numbers[1:]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write seconds (12.5) or HH:MM:SS (0:01:02.5)")
+    seconds = Fraction(0)
+    for number in numbers:
+        seconds = seconds * 60 + number
+    return seconds
+
+
+def key_value(text: str) -> tuple[str, str]:
+    """Parse KEY=VALUE."""
+    key, separator, value = text.partition("=")
+    if not (key and separator):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
+def _crf(text: str) -> int:
+    if not text.isdecimal() or int(text) > 63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 63")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What may change from frame to frame."""
+
+    strength: float = option(
+        1.0, parse=unit_interval, metavar="0..1", help="how much of the style: 0 is the input, 1 the whole style"
+    )
+    smoothing: float = option(
+        0.7,
+        parse=unit_interval,
+        metavar="0..1",
+        help="temporal smoothing against flicker; 0 leaves every frame as the network made it",
+    )
+    keep_colors: bool = option(False, help="keep the colours of the frame and take only the luminance of the style")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is fixed for a file job."""
+
+    style: str = option(
+        DEFAULT_STYLE, metavar="NAME|FILE.onnx", help="a style by name (see `stylize styles`) or an ONNX file"
+    )
+    size: int | None = option(
+        None,
+        parse=size_px,
+        metavar="PX",
+        help="short side at which the network runs; the output keeps the input's size; 'full' is the input's own",
+    )
+    device: str = option("auto", choices=DEVICES, help="where the network runs")
+    engine: str = option("auto", choices=ENGINES, help="what runs the network")
+    start: Fraction | None = option(
+        None, parse=time_s, metavar="TIME", help="begin here (12.5 or 0:01:02.5); the output's time starts at 0"
+    )
+    end: Fraction | None = option(None, parse=time_s, metavar="TIME", help="stop here")
+    split: bool = option(False, help="show before | after in one picture")
+    codec: str | None = option(
+        None,
+        metavar="NAME",
+        help="h264, hevc, av1, vp9, prores, an encoder of FFmpeg (h264_nvenc), or 'auto': a hardware encoder if one works [h264; vp9 in .webm]",
+    )
+    crf: int | None = option(
+        None,
+        parse=_crf,
+        metavar="0..63",
+        help="quality of the encoder, lower is better; the default depends on the codec",
+    )
+    preset: str | None = option(None, metavar="NAME", help="speed of the encoder [h264, hevc: veryfast]")
+    pix_fmt: str = option("yuv420p", metavar="FORMAT", help="pixel format of the output")
+    encoder_options: tuple[tuple[str, str], ...] = option(
+        (),
+        parse=key_value,
+        metavar="KEY=VALUE",
+        flags=("-e", "--encoder-option"),
+        help="any further option of the encoder; repeatable",
+    )
+    overwrite: bool = option(False, help="replace an existing output")
+
+
+def add_options(parser: argparse.ArgumentParser, declared: type[Controls] | type[Settings]) -> None:
+    """Add an option to `parser` for every field of `declared`."""
+    for item in dataclasses.fields(declared):
+        flags = item.metadata["flags"] or ("--" + item.name.replace("_", "-"),)
+        text = item.metadata["help"]
+        if item.default is False:
+            parser.add_argument(*flags, dest=item.name, action="store_true", help=text)
+            continue
+        repeatable = isinstance(item.default, tuple)
+        shown = "" if repeatable or (item.default is None and "[" in text) else f" [{default_text(item)}]"
+        parser.add_argument(
+            *flags,
+            dest=item.name,
+            action="append" if repeatable else "store",
+            default=[] if repeatable else item.default,
+            type=item.metadata["parse"],
+            choices=item.metadata["choices"],
+            metavar=item.metadata["metavar"],
+            help=(text + shown).replace("%", "%%"),
+        )
+
+
+def default_text(item: "dataclasses.Field[Any]") -> str:
+    """Return how the default of an option is shown."""
+    if item.default is None:
+        return {"size": "full", "start": "the beginning", "end": "the end"}.get(item.name, "chosen by the codec")
+    return str(item.default)
+
+
+def read_options(namespace: argparse.Namespace, declared: type[Declared]) -> Declared:
+    """Return the declared options out of a parsed command line."""
+    values = {item.name: getattr(namespace, item.name) for item in dataclasses.fields(declared)}
+    return declared(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

@@ -1,0 +1,230 @@
+"""Write a video file: encode the frames, carry the other streams along, and appear under the final name only when whole."""
+
+import errno
+import os
+import secrets
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .color import ColorConverter
+from .encoder import EncoderChoice, configure_stream
+from .errors import OutputError, UsageError
+from .frame import Frame
+from .media import reason
+from .stream_copy import StreamCopier
+from .video_source import VideoInfo
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+# FFmpeg's muxer for each file suffix that can hold exact timestamps.
+FORMAT_OF_SUFFIX = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".ts": "mpegts",
+}
+# Muxers whose ticks are coarser than some inputs'; what they do to timestamps is said to the user.
+_TICKS_PER_S = {"matroska": 1000, "webm": 1000, "mpegts": 90000}
+_MUXER_OPTIONS = {
+    "mp4": {"movflags": "faststart"},
+    "mov": {"movflags": "faststart"},
+    "mpegts": {"mpegts_copyts": "1"},
+}
+_FORMATS_WITHOUT_DISPLAY_MATRIX = frozenset({"mpegts"})
+_PART_SUFFIX = ".part"
+_CHROMA_HALVED_FORMATS = ("yuv420", "yuvj420", "nv12", "p010", "nv21")
+
+
+def output_format(path: Path) -> str:
+    """Return the muxer for an output path.
+
+    Raises:
+        UsageError: the suffix is not one of those that hold exact timestamps.
+    """
+    name = FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if name is None:
+        raise UsageError(
+            f"{path}: the output must end in {', '.join(FORMAT_OF_SUFFIX)}, not in {path.suffix or 'nothing'!r}"
+        )
+    return name
+
+
+class VideoFileSink:
+    """Encode frames of `info`'s video to `path`, at their exact times.
+
+    Everything is written to a hidden file beside `path`, which takes its name in `finish`; `close` without `finish` removes it.
+    `copier` brings the other streams.
+
+    Raises:
+        OutputError: the file cannot be created or written (permissions, full disk, ...).
+    """
+
+    def __init__(
+        self, path: Path, *, info: VideoInfo, encoder: EncoderChoice, pixel_format: str, copier: StreamCopier | None
+    ) -> None:
+        self.notes: list[str] = []
+        self._path = path
+        self._part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PART_SUFFIX}")
+        self._info = info
+        self._pixel_format = pixel_format
+        self._copier = copier
+        self._format_name = output_format(path)
+        self._durations: dict[int, int] = {}
+        self._container: av.container.OutputContainer | None = None
+        self._rotation_quarters = _quarter_turns(info) if self._format_name in _FORMATS_WITHOUT_DISPLAY_MATRIX else 0
+        self._size = self._coded_size(info.width, info.height)
+        self._converter = ColorConverter(info.color_tags, height=info.height)
+        try:
+            self._part.touch(exist_ok=False)
+            self._container = av.open(
+                "file:" + os.fspath(self._part),
+                "w",
+                format=self._format_name,
+                options=_MUXER_OPTIONS.get(self._format_name, {}),
+            )
+            self._stream = self._add_streams(encoder)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            self.close()
+            raise self._failure(error) from error
+        self._say_tick_rounding()
+
+    def __enter__(self) -> "VideoFileSink":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def write(self, frame: Frame) -> None:
+        assert self._container is not None, "written after close"
+        picture = self._converter.from_rgb(self._padded(frame.rgb), pixel_format=self._pixel_format)
+        picture.time_base = self._info.time_base
+        picture.pts = round(frame.pts_s / self._info.time_base)
+        self._durations[picture.pts] = round(frame.duration_s / self._info.time_base)
+        try:
+            self._mux(self._stream.encode(picture))
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+
+    def finish(self) -> None:
+        """Flush the encoder, copy the rest of the other streams, and give the file its name."""
+        assert self._container is not None, "finished after close"
+        try:
+            self._mux(self._stream.encode(None))
+            if self._copier is not None:
+                self._copier.copy_rest(self._container)
+            container, self._container = self._container, None
+            container.close()
+            with self._part.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(self._part, self._path)
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        container, self._container = self._container, None
+        if container is not None:
+            try:
+                container.close()
+            except (av.error.FFmpegError, OSError):
+                pass  # the file is thrown away; why it could not be written has been raised by `write`
+        self._part.unlink(missing_ok=True)
+
+    def _add_streams(self, encoder: EncoderChoice) -> "VideoStream":
+        assert self._container is not None
+        info = self._info
+        if self._copier is None:
+            stream = self._add_video(encoder)
+        else:
+            # The order of the input's streams is kept: those before the main video, the video, and the rest.
+            stream = self._copier.add_streams(self._container, main_video=lambda: self._add_video(encoder))
+            self.notes += self._copier.notes
+        if info.display_matrix is not None and self._format_name not in _FORMATS_WITHOUT_DISPLAY_MATRIX:
+            stream.set_display_matrix(info.display_matrix)
+        return stream
+
+    def _add_video(self, encoder: EncoderChoice) -> "VideoStream":
+        assert self._container is not None
+        info = self._info
+        stream: VideoStream = self._container.add_stream(
+            encoder.name, rate=info.frame_rate, options=dict(encoder.options)
+        )  # type: ignore[assignment]
+        configure_stream(stream, time_base=info.time_base, constant_frame_rate=info.constant_frame_rate)
+        context = stream.codec_context
+        context.width, context.height = self._size
+        context.pix_fmt = self._pixel_format
+        context.color_range = info.color_tags.range
+        context.colorspace = info.color_tags.matrix
+        context.color_primaries = info.color_tags.primaries
+        context.color_trc = info.color_tags.transfer
+        if info.sample_aspect_ratio:
+            ratio = info.sample_aspect_ratio
+            context.sample_aspect_ratio = 1 / ratio if self._rotation_quarters % 2 else ratio
+        return stream
+
+    def _mux(self, packets: "list[Packet]") -> None:
+        assert self._container is not None
+        for packet in packets:
+            duration = self._durations.pop(packet.pts, None) if packet.pts is not None else None
+            if duration is not None:
+                packet.duration = duration
+            if self._copier is not None and packet.dts is not None:
+                self._copier.copy_until(packet.dts * (packet.time_base or self._info.time_base), self._container)
+            self._container.mux(packet)
+
+    def _coded_size(self, width: int, height: int) -> tuple[int, int]:
+        if self._rotation_quarters % 2:
+            width, height = height, width
+        if self._pixel_format.startswith(_CHROMA_HALVED_FORMATS) and (width % 2 or height % 2):
+            even = (width + width % 2, height + height % 2)
+            self.notes.append(
+                f"{self._pixel_format} needs even sizes: {width}x{height} is extended by its edge to {even[0]}x{even[1]}; "
+                "--pix-fmt yuv444p keeps the size"
+            )
+            return even
+        return width, height
+
+    def _padded(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self._rotation_quarters:
+            rgb = np.ascontiguousarray(np.rot90(rgb, self._rotation_quarters))
+        right, bottom = self._size[0] - rgb.shape[1], self._size[1] - rgb.shape[0]
+        if right or bottom:
+            padded = cv2.copyMakeBorder(rgb, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+            return np.asarray(padded, dtype=np.uint8)
+        return rgb
+
+    def _say_tick_rounding(self) -> None:
+        ticks = _TICKS_PER_S.get(self._format_name)
+        if ticks and (Fraction(ticks) * self._info.time_base).denominator != 1:
+            self.notes.append(
+                f"{self._format_name} counts time in 1/{ticks} s, the input in {self._info.time_base} s: timestamps are rounded; "
+                ".mp4 keeps them exactly"
+            )
+
+    def _failure(self, error: Exception) -> OutputError:
+        code = getattr(error, "errno", None)
+        if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return OutputError(
+                f"cannot write {self._path}: the disk is full ({reason(error)}); free space or choose another folder"
+            )
+        return OutputError(f"cannot write {self._path}: {reason(error)}")
+
+
+def _quarter_turns(info: VideoInfo) -> int:
+    """Return the counter-clockwise quarter turns that make the picture upright, for rotations by multiples of 90 degrees."""
+    if info.display_matrix is None:
+        return 0
+    a, b = info.display_matrix[0], info.display_matrix[1]
+    if b == 0:
+        return 2 if a < 0 else 0
+    return 3 if b > 0 else 1
