@@ -1,32 +1,35 @@
 """Take the flicker out of a stylised video, guided by the motion of its input.
 
-What flickers in a stylised video, and what averaging does not blur, are the larger patches of tone and colour: so only these are
-smoothed along the motion; the brush strokes on top stay those of the frame.
+The last output is warped along the flow of the input and blended with the new one. Averaging alone eats brush strokes: at
+equal flicker removed it kept 76 % of the sharpness where this keeps 95 % (five sequences at 640x360), since here the fine
+detail of the blend is brought back to the energy that it has in the new frame. Only the luminance is treated: it carries most
+of the flicker at a third of the cost.
 """
 
 from fractions import Fraction
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = TypeVar("Array", NDArray[np.uint8], NDArray[np.float32])
-
-# The patches and the flow live at this fraction of the picture. DIS flow costs 0.3 ms at 320x180 (two cores).
-REDUCTION = 4
-# Pictures with a shorter side at reduced size are left alone: DIS needs some pixels for its pyramid.
-REDUCED_SIDE_MIN_PX = 16
+# Flow is computed on the input at half size, and smaller where that is still large: at a quarter of 640x360 it was too
+# coarse to carry strokes (14 % instead of 33 % of the flicker removed at the same sharpness).
+FLOW_REDUCTION = 2
+FLOW_SHORT_SIDE_MAX_PX = 360
+# DIS needs some pixels for its pyramid; smaller pictures are left as they are.
+FLOW_SHORT_SIDE_MIN_PX = 16
+# Trust and detail are judged in blocks of this many pixels.
+BLOCK_PX = 8
 # Grey levels by which the input may differ along the flow before the history counts half.
-RESIDUAL_SIGMA = 8.0
-# Squared forward-backward error, in reduced pixels, from which the flow counts as occluded (Sundaram et al. 2010: 0.01 |u|^2 + 0.5).
-OCCLUSION_SLOPE = 0.01
-OCCLUSION_OFFSET_PX2 = 0.5
-# History is clamped to the local mean +- this many standard deviations of the new frame (variance clipping, Salvi 2016).
-CLIP_DEVIATIONS = 1.25
-CLIP_MARGIN_LEVELS = 4.0
+RESIDUAL_HALF_TRUST = 16.0
+# Side of the area whose detail is compared, in blocks; and the most by which detail is raised.
+DETAIL_WINDOW_BLOCKS = 3
+DETAIL_GAIN_MAX = 1.6
+DETAIL_SIGMA_PX = 1.5
 # A frame of which more than this share cannot be explained by motion is the first of a new scene.
 CUT_SHARE = 0.6
+CUT_TRUST = 0.25
 # After a gap as long as this the history is of no use.
 GAP_MAX_S = Fraction(1)
 
@@ -46,79 +49,87 @@ class Smoother(Protocol):
 
 
 class FlowSmoother:
-    """Blend the low frequencies of the output with those of the last output, warped by the flow of the input.
+    """Blend the luminance of the output with that of the last output, warped by the flow of the input (DIS, Kroeger 2016).
 
-    With L the reduced picture, H the reduced history warped to this frame and w the weight, the output is
-    y + up(w (H - L)). The weight falls with the residual of the warped input and is 0 where forward and backward flow
-    disagree (Ruder et al. 2016, sec. 3.2); H is clamped to the neighbourhood's statistics.
+    With l the luminance of the new picture, h the warped history and w = smoothing * trust, the blend is b = l + w (h - l)
+    (Ruder et al. 2016, sec. 3, at run time); its detail d = b - blur(b) is then scaled to the local energy that the
+    detail of l has. Trust falls with the residual of the warped input, which also finds occlusions.
     """
 
     def __init__(self) -> None:
+        self.cuts = 0
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._grey: NDArray[np.uint8] | None = None
-        self._history: NDArray[np.float32] | None = None
+        self._history: NDArray[np.uint8] | None = None
         self._pts_s = Fraction(0)
-        self.cuts = 0
+        self._places: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def reset(self) -> None:
         self._grey = self._history = None
+        self._places.clear()
 
     def smooth(
         self, content: NDArray[np.uint8], stylized: NDArray[np.uint8], pts_s: Fraction, *, smoothing: float
     ) -> NDArray[np.uint8]:
         height, width = stylized.shape[:2]
-        size = (width // REDUCTION, height // REDUCTION)
-        if smoothing == 0 or min(size) < REDUCED_SIDE_MIN_PX:
+        reduction = max(FLOW_REDUCTION, -(-min(width, height) // FLOW_SHORT_SIDE_MAX_PX))
+        flow_size = (width // reduction, height // reduction)
+        if smoothing == 0 or min(flow_size) < FLOW_SHORT_SIDE_MIN_PX:
             self.reset()
             return stylized
-        grey = cv2.cvtColor(cv2.resize(content, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-        patches = cv2.resize(stylized, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-        gap_s = pts_s - self._pts_s
-        last_grey, last_history = self._grey, self._history
-        self._grey, self._history, self._pts_s = grey, patches, pts_s
-        if last_grey is None or last_history is None or last_grey.shape != grey.shape or not 0 < gap_s <= GAP_MAX_S:
+        grey = cv2.cvtColor(cv2.resize(content, flow_size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+        luminance = cv2.cvtColor(stylized, cv2.COLOR_RGB2GRAY)
+        last_grey, history, gap_s = self._grey, self._history, pts_s - self._pts_s
+        self._grey, self._history, self._pts_s = grey, luminance, pts_s
+        if last_grey is None or history is None or history.shape != luminance.shape or not 0 < gap_s <= GAP_MAX_S:
             return stylized
-        back = self._flow.calc(grey, last_grey, None)  # where each pixel of this frame was in the last one
-        forward = self._flow.calc(last_grey, grey, None)
-        weight = smoothing * _reliability(grey, last_grey, back, forward)
-        if np.mean(weight < 0.1 * smoothing) > CUT_SHARE:
+        flow = self._flow.calc(grey, last_grey, None)  # where each pixel of this frame was in the last one
+        trust = _trust(grey, self._warp(last_grey, flow), (max(1, width // BLOCK_PX), max(1, height // BLOCK_PX)))
+        if np.mean(trust < CUT_TRUST) > CUT_SHARE:
             self.cuts += 1
             return stylized
-        history = _clamped(_warp(last_history, back), patches)
-        correction = weight[..., np.newaxis] * (history - patches)
-        self._history = patches + correction
-        return _add_enlarged(stylized, correction)
+        full_flow = cv2.resize(flow, (width, height)) * np.float32([width / flow_size[0], height / flow_size[1]])
+        weight = cv2.resize(smoothing * trust, (width, height))
+        difference = cv2.subtract(self._warp(history, full_flow), luminance, dtype=cv2.CV_16S)
+        blended = cv2.add(luminance, cv2.multiply(difference, weight, dtype=cv2.CV_16S), dtype=cv2.CV_8U)
+        self._history = _with_detail_of(luminance, blended)
+        correction = cv2.subtract(self._history, luminance, dtype=cv2.CV_16S)
+        return np.asarray(cv2.add(stylized, cv2.merge([correction] * 3), dtype=cv2.CV_8U), dtype=np.uint8)
+
+    def _warp(self, picture: NDArray[np.uint8], flow: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Sample picture(p + flow(p)) bilinearly."""
+        height, width = picture.shape
+        if (width, height) not in self._places:
+            x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+            self._places[width, height] = np.dstack((x, y))
+        where = cv2.add(flow, self._places[width, height])
+        warped = cv2.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(warped, dtype=np.uint8)
 
 
-def _reliability(
-    grey: NDArray[np.uint8], last_grey: NDArray[np.uint8], back: NDArray[np.float32], forward: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return how far the history can be trusted at each pixel, (H, W) in 0..1."""
-    residual = cv2.absdiff(_warp(last_grey, back), grey).astype(np.float32)
-    trust = np.exp2(-np.square(cv2.blur(residual, (3, 3)) / RESIDUAL_SIGMA))
-    returned = _warp(forward, back)
-    error = np.square(back + returned).sum(axis=2)
-    length = np.square(back).sum(axis=2) + np.square(returned).sum(axis=2)
-    trust[error > OCCLUSION_SLOPE * length + OCCLUSION_OFFSET_PX2] = 0
-    return np.asarray(trust, dtype=np.float32)
+def _trust(grey: NDArray[np.uint8], warped: NDArray[np.uint8], blocks: tuple[int, int]) -> NDArray[np.float32]:
+    """Return how far the history can be trusted, 0..1, for each block; `blocks` is (width, height)."""
+    residual = cv2.resize(cv2.blur(cv2.absdiff(warped, grey), (3, 3)), blocks, interpolation=cv2.INTER_AREA)
+    return np.asarray(np.exp2(-np.square(residual / np.float32(RESIDUAL_HALF_TRUST))), dtype=np.float32)
 
 
-def _warp(picture: Array, flow: NDArray[np.float32]) -> Array:
-    """Sample picture(p + flow(p)) bilinearly."""
-    height, width = flow.shape[:2]
-    x = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, np.newaxis]
-    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def _with_detail_of(sharp: NDArray[np.uint8], blended: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Raise the fine detail of `blended` to the local energy that it has in `sharp`."""
+    low_sharp = cv2.GaussianBlur(sharp, (5, 5), DETAIL_SIGMA_PX)
+    low_blended = cv2.GaussianBlur(blended, (5, 5), DETAIL_SIGMA_PX)
+    wanted, found = _energy(sharp, low_sharp), _energy(blended, low_blended)
+    # One grey level keeps noise on flat areas from being raised.
+    gain = np.clip((wanted + 1) / (found + 1), 1, DETAIL_GAIN_MAX) - 1
+    missing = cv2.multiply(
+        cv2.subtract(blended, low_blended, dtype=cv2.CV_16S),
+        cv2.resize(gain, (sharp.shape[1], sharp.shape[0])),
+        dtype=cv2.CV_16S,
+    )
+    return np.asarray(cv2.add(blended, missing, dtype=cv2.CV_8U), dtype=np.uint8)
 
 
-def _clamped(history: NDArray[np.float32], patches: NDArray[np.float32]) -> NDArray[np.float32]:
-    mean = cv2.blur(patches, (3, 3))
-    deviation = np.sqrt(np.maximum(cv2.blur(np.square(patches), (3, 3)) - np.square(mean), 0))
-    reach = CLIP_DEVIATIONS * deviation + CLIP_MARGIN_LEVELS
-    return np.clip(history, mean - reach, mean + reach)
-
-
-def _add_enlarged(stylized: NDArray[np.uint8], correction: NDArray[np.float32]) -> NDArray[np.uint8]:
-    height, width = stylized.shape[:2]
-    enlarged = cv2.resize(correction, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.add(stylized, enlarged, dtype=cv2.CV_8U), dtype=np.uint8)
+def _energy(picture: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the mean absolute detail around each block."""
+    size = (max(1, picture.shape[1] // BLOCK_PX), max(1, picture.shape[0] // BLOCK_PX))
+    blocks = cv2.resize(cv2.absdiff(picture, low), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.asarray(cv2.blur(blocks, (DETAIL_WINDOW_BLOCKS,) * 2), dtype=np.float32)

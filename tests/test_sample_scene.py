@@ -18,6 +18,8 @@ MAX_CLIP_BYTES = 4_000_000
 MAX_MEDIAN_ERROR = 1.5
 # Exact flow must beat standing still and running backwards by this factor; measured 3 to 30.
 MIN_ADVANTAGE = 2.0
+# Grey levels, mean: compression and rounding, measured 1.8; decoding by BT.601 gives 2.5.
+MAX_CLIP_ERROR = 2.2
 # Slower pixels look alike with any flow and would hide a wrong one in the median.
 MIN_MOTION_PX = 0.8
 MOVING_FRAMES = (50, 90, 150, 200)
@@ -38,10 +40,7 @@ def _median_errors(index: int, shares: tuple[float, ...]) -> list[float]:
         x, y = (columns + share * now.flow[..., 0], rows + share * now.flow[..., 1])
         found = cv2.remap(after, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         # A blur of a pixel on both sides: fetching between pixels blurs one of them anyway.
-        shown, fetched = (
-            cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 1.0)
-            for picture in (now.rgb, found)
-        )
+        shown, fetched = (cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 1.0) for picture in (now.rgb, found))
         errors.append(float(np.median(np.abs(fetched - shown).mean(axis=-1)[wanted])))
     return errors
 
@@ -111,8 +110,12 @@ def test_shipped_clip_shows_the_rendered_scene() -> None:
     with av.open(str(CLIP)) as container:
         shipped = next(container.decode(video=0)).to_ndarray(format="rgb24")
 
-    small = cv2.resize(shipped, SIZE, interpolation=cv2.INTER_AREA)
-    error = np.abs(small.astype(np.float32) - scene.render_picture(0, *SIZE)).mean()
-
-    # Grey levels: compression and chroma subsampling; a wrong colour matrix gives over 4.
-    assert error < 3.5
+    # Blurred, because a small render lacks the large one's fine texture.
+    found, wanted = (
+        cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 4.0)
+        for picture in (
+            cv2.resize(shipped, SIZE, interpolation=cv2.INTER_AREA),
+            scene.render_picture(0, *SIZE),
+        )
+    )
+    assert np.abs(found - wanted).mean() < MAX_CLIP_ERROR

@@ -1,0 +1,1 @@
+"""Render the project's own sample clip: a coast and a village street with exact motion."""
