@@ -1,4 +1,4 @@
-"""Write a trained network as ONNX by the graph contract: uint8 (1, H, W, 3) RGB in and out, any size by multiples of 8."""
+"""Write a trained network as ONNX by the graph contract: uint8 (1, H, W, 3) RGB in and out, sides of multiples of 8."""
 
 import json
 import warnings
@@ -63,8 +63,8 @@ def export_onnx(network: SlimNetwork, path: Path) -> None:
     example = torch.zeros(1, 8 * SIZE_MULTIPLE, 8 * SIZE_MULTIPLE, 3, dtype=torch.uint8)
     dynamic = {1: "height", 2: "width"}
     with warnings.catch_warnings():
-        # The tracing exporter is deprecated, but the one on torch.export writes instance norm and the folding of blocks as
-        # long chains of primitive nodes, which the engines do not fuse (torch 2.15).
+        # The tracing exporter is deprecated, but the one on torch.export writes instance norm and the folding of blocks
+        # as long chains of primitive nodes, which the engines do not fuse (torch 2.15).
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _FrameNetwork(network),
