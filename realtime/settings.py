@@ -5,6 +5,7 @@
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,9 +17,20 @@ DEVICES = ("auto", "cpu", "cuda", "tensorrt", "intel-gpu", "coreml", "directml")
 ENGINES = ("auto", "onnxruntime", "openvino")
 PROGRESS_KINDS = ("auto", "bar", "lines", "json", "none")
 
+_MEANING_OF_NONE = {
+    "size": "full",
+    "start": "the beginning",
+    "end": "the end",
+    "codec": "h264; vp9 in .webm",
+    "crf": "20 for h264",
+    "preset": "veryfast for h264",
+}
+
 DEFAULT_STYLE = "starry-night"
 SIZE_MIN_PX = 64
 SIZE_MAX_PX = 4320
+
+_DECIMAL = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
 
 
 def option(
@@ -59,12 +71,9 @@ def size_px(text: str) -> int | None:
 def time_s(text: str) -> Fraction:
     """Parse seconds (`12.5`) or a clock time (`01:02:03.5`, `2:03`) as exact seconds."""
     parts = text.split(":")
-    try:
-        numbers = [Fraction(part) for part in parts]
-    except (ValueError, ZeroDivisionError):
-        numbers = []
-    valid = 1 <= len(numbers) <= 3 and all(number >= 0 for number in numbers)
-    if not valid or any(number >= 60 for number in numbers[1:]):
+    # Fraction alone would also take 1/2, and work on 1e999999999 for hours.
+    numbers = [Fraction(part) for part in parts] if all(_DECIMAL.fullmatch(part) for part in parts) else []
+    if not 1 <= len(numbers) <= 3 or any(number >= 60 for number in numbers[1:]):
         raise argparse.ArgumentTypeError(f"{text!r} is not a time; write seconds (12.5) or HH:MM:SS (0:01:02.5)")
     seconds = Fraction(0)
     for number in numbers:
@@ -132,15 +141,16 @@ class Settings:
     codec: str | None = option(
         None,
         metavar="NAME",
-        help="h264, hevc, av1, vp9, prores, an encoder of FFmpeg (h264_nvenc), or 'auto': a hardware encoder if one works [h264; vp9 in .webm]",
+        help="h264, hevc, av1, vp9, prores, an encoder of FFmpeg (h264_nvenc), "
+        "or 'auto': a hardware encoder if one works",
     )
     crf: int | None = option(
         None,
         parse=_crf,
         metavar="0..63",
-        help="quality of the encoder, lower is better; the default depends on the codec",
+        help="quality of the encoder, lower is better",
     )
-    preset: str | None = option(None, metavar="NAME", help="speed of the encoder [h264, hevc: veryfast]")
+    preset: str | None = option(None, metavar="NAME", help="speed of the encoder")
     pix_fmt: str = option("yuv420p", metavar="FORMAT", help="pixel format of the output")
     encoder_options: tuple[tuple[str, str], ...] = option(
         (),
@@ -161,7 +171,7 @@ def add_options(parser: argparse.ArgumentParser, declared: type[Controls] | type
             parser.add_argument(*flags, dest=item.name, action="store_true", help=text)
             continue
         repeatable = isinstance(item.default, tuple)
-        shown = "" if repeatable or (item.default is None and "[" in text) else f" [{default_text(item)}]"
+        shown = "" if repeatable else f" [{default_text(item)}]"
         parser.add_argument(
             *flags,
             dest=item.name,
@@ -176,12 +186,27 @@ def add_options(parser: argparse.ArgumentParser, declared: type[Controls] | type
 
 def default_text(item: "dataclasses.Field[Any]") -> str:
     """Return how the default of an option is shown."""
-    if item.default is None:
-        return {"size": "full", "start": "the beginning", "end": "the end"}.get(item.name, "chosen by the codec")
-    return str(item.default)
+    return str(item.default) if item.default is not None else _MEANING_OF_NONE[item.name]
 
 
 def read_options(namespace: argparse.Namespace, declared: type[Declared]) -> Declared:
     """Return the declared options out of a parsed command line."""
-    values = {item.name: getattr(namespace, item.name) for item in dataclasses.fields(declared)}
-    return declared(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(declared):
+        value = getattr(namespace, item.name)
+        values[item.name] = tuple(value) if isinstance(value, list) else value
+    return declared(**values)
+
+
+def options_table() -> str:
+    """Return all options as the Markdown table of the README."""
+    lines = ["| option | default | meaning |", "|---|---|---|"]
+    for declared in (Controls, Settings):
+        for item in dataclasses.fields(declared):
+            flags = item.metadata["flags"] or ("--" + item.name.replace("_", "-"),)
+            choices = item.metadata["choices"]
+            value = "" if item.default is False else " " + ("|".join(choices) if choices else item.metadata["metavar"])
+            default = "off" if item.default is False else default_text(item) if item.default != () else "none"
+            cells = (f"`{', '.join(flags)}{value}`", default, item.metadata["help"])
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)

@@ -1,9 +1,9 @@
 """Take the flicker out of a stylised video, guided by the motion of its input.
 
 The last output is warped along the flow of the input and blended with the new one. Averaging alone eats brush strokes: at
-equal flicker removed it kept 76 % of the sharpness where this keeps 95 % (five sequences at 640x360), since here the fine
-detail of the blend is brought back to the energy that it has in the new frame. Only the luminance is treated: it carries most
-of the flicker at a third of the cost.
+equal flicker removed it kept 76 % of the sharpness where this keeps 95 % (five sequences at 640x360), since here the
+fine detail of the blend is brought back to the energy that it has in the new frame. Only the luminance is treated: it
+carries most of the flicker at a third of the cost.
 """
 
 from fractions import Fraction
@@ -49,11 +49,12 @@ class Smoother(Protocol):
 
 
 class FlowSmoother:
-    """Blend the luminance of the output with that of the last output, warped by the flow of the input (DIS, Kroeger 2016).
+    """Blend the luminance of the output with that of the last output, warped by the flow of the input.
 
-    With l the luminance of the new picture, h the warped history and w = smoothing * trust, the blend is b = l + w (h - l)
-    (Ruder et al. 2016, sec. 3, at run time); its detail d = b - blur(b) is then scaled to the local energy that the
-    detail of l has. Trust falls with the residual of the warped input, which also finds occlusions.
+    With l the luminance of the new picture, h the warped history and w = smoothing * trust, the blend is
+    b = l + w (h - l) (Ruder et al. 2016, sec. 3, at run time; DIS flow, Kroeger et al. 2016); its detail d = b - blur(b)
+    is then scaled to the local energy that the detail of l has. Trust falls with the residual of the warped input, which
+    also finds occlusions.
     """
 
     def __init__(self) -> None:
@@ -88,7 +89,8 @@ class FlowSmoother:
         if np.mean(trust < CUT_TRUST) > CUT_SHARE:
             self.cuts += 1
             return stylized
-        full_flow = cv2.resize(flow, (width, height)) * np.float32([width / flow_size[0], height / flow_size[1]])
+        scale = np.array((width / flow_size[0], height / flow_size[1]), dtype=np.float32)
+        full_flow = cv2.resize(flow * scale, (width, height))
         weight = cv2.resize(smoothing * trust, (width, height))
         difference = cv2.subtract(self._warp(history, full_flow), luminance, dtype=cv2.CV_16S)
         blended = cv2.add(luminance, cv2.multiply(difference, weight, dtype=cv2.CV_16S), dtype=cv2.CV_8U)
