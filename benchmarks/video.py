@@ -2,8 +2,8 @@
 
     python -m benchmarks.video [--size 1280x720] [--memory]
 
-All three decode with PyAV and encode with libx264 at the same preset and quality, from and to files of the same content. Needs the
-extra [train]. Run it on an idle machine.
+All three decode with PyAV and encode with libx264 at the same preset and quality. Needs the extra [train]. Run it on an
+idle machine.
 """
 
 import argparse
@@ -58,10 +58,12 @@ def _print_speed(source: Path, folder: Path, width: int, height: int, *, rounds:
     print(f"  transcode without stylisation  {plain_fps:8.1f} fps")
     print(f"  stylize-video                  {ours_fps:8.1f} fps  {ours_fps / plain_fps:.2f} of the plain transcode")
     print(
-        f"  classic network, eager PyTorch {classic_fps:8.2f} fps  stylize-video is {ours_fps / classic_fps:.0f} times as fast"
+        f"  classic network, eager PyTorch {classic_fps:8.2f} fps  "
+        f"stylize-video is {ours_fps / classic_fps:.0f} times as fast"
     )
     print(
-        f"  cores used {report['cores_used']:.2f}, peak memory {report['peak_memory_mb']:.0f} MB, load {report['load_s']:.2f} s"
+        f"  cores used {report['cores_used']:.2f}, peak memory {report['peak_memory_mb']:.0f} MB, "
+        f"load {report['load_s']:.2f} s"
     )
     wall_ms = 1000 * report["run_s"] / report["frames"]
     for stage, busy_ms in report["stage_ms"].items():
@@ -115,7 +117,7 @@ def _transcode(
 
 
 def _classic_network() -> Callable[[av.VideoFrame], av.VideoFrame]:
-    """Return Johnson's network on single frames; its speed does not depend on what its weights are, so they are random."""
+    """Return Johnson's network on single frames; its weights are random, since its speed does not depend on them."""
     import torch
 
     from training.network import JohnsonNetwork

@@ -1,4 +1,4 @@
-"""`stylize-export`: write a trained style as ONNX, verify it on every engine, score it, and publish it with its card."""
+"""`stylize-export`: write a trained style as ONNX, verify it on every engine, score it, publish it with its card."""
 
 import argparse
 import subprocess
@@ -24,7 +24,10 @@ from training.trainer import NETWORK_FILE
 from training.vgg import Vgg19
 
 LICENCE = "Apache-2.0"
-TRAINING_DATA = "1,891 photographs of public research sets (ImageNet samples, BSDS500, OSIE, COCO, Flickr8k, Sun-Hays80, Urban100, Caltech), none of them shipped"
+TRAINING_DATA = (
+    "1,891 photographs of public research sets (ImageNet samples, BSDS500, OSIE, COCO, Flickr8k, Sun-Hays80, Urban100, "
+    "Caltech), none of them shipped"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

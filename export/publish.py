@@ -1,4 +1,4 @@
-"""Put a verified style into `weights/`: the model, its card in the catalogue, and the tables that show the catalogue."""
+"""Put a verified style into `weights/`: the model, its card in the catalogue, and the tables that show it."""
 
 import hashlib
 import json
@@ -42,11 +42,12 @@ def publish(model: bytes, card: dict[str, Any], weights_folder: Path) -> None:
 
 
 def styles_table(weights_folder: Path, *, thumbnails: str) -> str:
-    """Return the catalogue as a Markdown table; `thumbnails` is the path of the thumbnail folder as seen from the page."""
+    """Return the catalogue as a Markdown table; `thumbnails` is the thumbnail folder as seen from the page."""
     styles = json.loads((weights_folder / CATALOGUE_FILE).read_text(encoding="utf-8"))["styles"]
     lines = ["| style | | after | style loss | content loss | MB |", "|---|---|---|---|---|---|"]
     lines += [
-        f"| `{style['name']}` | ![{style['name']}]({thumbnails}/{style['name']}.jpg) | {style['artist']}, *{style['title']}*, "
+        f"| `{style['name']}` | ![{style['name']}]({thumbnails}/{style['name']}.jpg) "
+        f"| {style['artist']}, *{style['title']}*, "
         f"{style['year']} | {style['scores']['style_loss']:.3f} | {style['scores']['content_loss']:.2f} | "
         f"{style['size_bytes'] / 1e6:.1f} |"
         for style in styles

@@ -23,10 +23,10 @@ TIMED_FRAMES = 15
 def perceptual_scores(
     model: bytes, *, style_picture: Path, style_size_px: int, photographs: list[Path], vgg: Vgg19
 ) -> dict[str, float]:
-    """Return the mean style and content loss over photographs at 384 px (short side), and the photographs' own style loss.
+    """Return the mean style and content loss over photographs at 384 px (short side), and their own style loss.
 
-    METRICS: style loss is the mean over relu1_1..relu4_1 of the normalised squared Gram difference, content loss that of
-    relu4_1.
+    Style loss is the mean over relu1_1 to relu4_1 of the normalised squared Gram difference, content loss that of
+    relu4_1 (`training/perceptual.py`).
     """
     stylizer = Stylizer(open_engine(model, engine="onnxruntime", device="cpu"))
     with torch.inference_mode():
@@ -51,7 +51,7 @@ def perceptual_scores(
 
 
 def engine_times_ms(model: bytes) -> dict[str, float]:
-    """Return the median milliseconds of one 1280x720 frame, one after another, on every engine of this machine's processor."""
+    """Return the median milliseconds of one 1280x720 frame, one after another, on every engine for processors."""
     width, height = TIMED_SIZE
     frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     times = {}

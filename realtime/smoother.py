@@ -1,9 +1,9 @@
 """Take the flicker out of a stylised video, guided by the motion of its input.
 
-The last output is warped along the flow of the input and blended with the new one. Averaging alone eats brush strokes: at
-equal flicker removed it kept 76 % of the sharpness where this keeps 95 % (five sequences at 640x360), since here the
-fine detail of the blend is brought back to the energy that it has in the new frame. Only the luminance is treated: it
-carries most of the flicker at a third of the cost.
+The last output is warped along the flow of the input and blended with the new one. Averaging alone eats brush strokes:
+at equal flicker removed it kept 76 % of the sharpness where this keeps about 90 % (five sequences at 640x360), since
+here the fine detail of the blend is brought back to the energy that it has in the new frame. Only the luminance is
+treated: it carries most of the flicker at a third of the cost.
 """
 
 from fractions import Fraction
@@ -35,12 +35,12 @@ GAP_MAX_S = Fraction(1)
 
 
 class Smoother(Protocol):
-    """Makes a stylised video coherent, frame by frame. `tests/contract/test_smoother.py` holds every smoother to this."""
+    """Makes a stylised video coherent, frame by frame. `tests/contract/test_smoother.py` holds all to this."""
 
     def smooth(
         self, content: NDArray[np.uint8], stylized: NDArray[np.uint8], pts_s: Fraction, *, smoothing: float
     ) -> NDArray[np.uint8]:
-        """Return the smoothed picture; `smoothing` 0 returns `stylized` itself. Inputs are (H, W, 3) RGB of one size."""
+        """Return the smoothed picture; `smoothing` 0 returns `stylized` itself. Both inputs are (H, W, 3) RGB."""
         ...
 
     def reset(self) -> None:
@@ -52,9 +52,9 @@ class FlowSmoother:
     """Blend the luminance of the output with that of the last output, warped by the flow of the input.
 
     With l the luminance of the new picture, h the warped history and w = smoothing * trust, the blend is
-    b = l + w (h - l) (Ruder et al. 2016, sec. 3, at run time; DIS flow, Kroeger et al. 2016); its detail d = b - blur(b)
-    is then scaled to the local energy that the detail of l has. Trust falls with the residual of the warped input, which
-    also finds occlusions.
+    b = l + w (h - l) (Ruder et al. 2016, sec. 3, at run time; DIS flow, Kroeger et al. 2016); its detail
+    d = b - blur(b) is then scaled to the local energy that the detail of l has. Trust falls with the residual of the
+    warped input, which also finds occlusions.
     """
 
     def __init__(self) -> None:

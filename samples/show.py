@@ -2,7 +2,7 @@
 
     python -m samples.show
 
-Writes `weights/thumbnails/STYLE.jpg`, `samples/styles.jpg` (before and every style) and `samples/styles.gif` (the same moving).
+Writes `weights/thumbnails/STYLE.jpg`, `samples/styles.jpg` (before and every style) and `samples/styles.gif` (moving).
 Needs Pillow, from the extra [train].
 """
 
