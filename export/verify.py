@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from realtime.engine import Engine, open_engine
+from realtime.engine import open_engine
 from realtime.engine_openvino import import_openvino
-from realtime.stylizer import Stylizer, padding_px
+from realtime.stylizer import with_margin
 from training.network import SlimNetwork
 
-# (width, height): tiny, the graph's multiple, odd, and full HD.
+# (width, height): tiny, the graph's multiple, odd, and full HD; each gets the stylizer's margin.
 SIZES = ((16, 16), (17, 31), (64, 64), (321, 241), (641, 359), (1920, 1080))
 # float32 engines add up in another order: rounding may fall to the other side, no more.
 LEVELS_MAX = 1
@@ -43,10 +43,11 @@ def verify(network: SlimNetwork, model: bytes, pictures: dict[tuple[int, int], P
     Raises:
         ParityError: an engine is further off than the tolerances allow.
     """
-    expected = {size: _torch_result(network, picture) for size, picture in pictures.items()}
+    frames = {size: with_margin(picture) for size, picture in pictures.items()}
+    expected = {size: _torch_result(network, frame) for size, frame in frames.items()}
     results = []
     for name, stylize, exact in _engines(model):
-        found = {size: stylize(picture) for size, picture in pictures.items()}
+        found = {size: stylize(frame) for size, frame in frames.items()}
         parity = _compare(name, expected, found, exact=exact)
         if not parity.passed:
             expected_text = (
@@ -64,39 +65,24 @@ def _engines(model: bytes) -> list[tuple[str, Callable[[Picture], Picture], bool
     onnxruntime_engine = open_engine(model, engine="onnxruntime", device="cpu")
     default = open_engine(model, engine="openvino", device="cpu")
     engines: list[tuple[str, Callable[[Picture], Picture], bool]] = [
-        (onnxruntime_engine.description, _through(onnxruntime_engine), True),
+        (onnxruntime_engine.description, onnxruntime_engine.infer, True),
         ("OpenVINO, cpu, f32", _openvino_float32(model), True),
     ]
     if "float32" not in default.description:
-        engines.append((default.description, _through(default), False))
+        engines.append((default.description, default.infer, False))
     return engines
 
 
-def _through(engine: Engine) -> Callable[[Picture], Picture]:
-    stylizer = Stylizer(engine)
-    return lambda picture: stylizer.stylize(picture).stylized
-
-
 def _openvino_float32(model: bytes) -> Callable[[Picture], Picture]:
-    compiled = import_openvino().Core().compile_model(model, b"", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    core = import_openvino().Core()
+    compiled = core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
-    def stylize(picture: Picture) -> Picture:
-        height, width = picture.shape[:2]
-        return np.asarray(compiled(_padded(picture)[np.newaxis])[0][0][:height, :width])
-
-    return stylize
+    return lambda frame: np.asarray(compiled(frame[np.newaxis])[0][0])
 
 
-def _torch_result(network: SlimNetwork, picture: Picture) -> Picture:
-    height, width = picture.shape[:2]
+def _torch_result(network: SlimNetwork, frame: Picture) -> Picture:
     with torch.inference_mode():
-        stylized = network.forward_uint8(torch.from_numpy(_padded(picture)).unsqueeze(0))[0].numpy()
-    return np.asarray(stylized[:height, :width])
-
-
-def _padded(picture: Picture) -> Picture:
-    height, width = picture.shape[:2]
-    return np.pad(picture, ((0, padding_px(height)), (0, padding_px(width)), (0, 0)), mode="edge")
+        return np.asarray(network.forward_uint8(torch.from_numpy(frame).unsqueeze(0))[0].numpy())
 
 
 def _compare(

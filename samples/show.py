@@ -2,76 +2,84 @@
 
     python -m samples.show
 
-Writes `weights/thumbnails/STYLE.jpg`, `samples/styles.jpg` (before and every style) and `samples/styles.gif` (moving).
-Needs Pillow, from the extra [train].
+Writes `weights/thumbnails/STYLE.jpg`, `samples/gallery/styles.jpg` (before and every style) and
+`samples/gallery/styles.gif` (the same moving). Needs Pillow, from the extra [train].
 """
 
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from realtime.catalogue import load_catalogue, read_model
+from realtime.catalogue import Style, load_catalogue, read_model
 from realtime.engine import open_engine
+from realtime.settings import Controls
 from realtime.smoother import FlowSmoother
 from realtime.stylizer import Stylizer
+from realtime.video_source import VideoFileSource
 
 FOLDER = Path(__file__).parent
 CLIP = FOLDER / "coast.mp4"
+GALLERY = FOLDER / "gallery"
 THUMBNAILS = FOLDER.parent / "weights" / "thumbnails"
 THUMBNAIL_SIZE = (320, 180)
 STILL_FRAME = 75
 STILL_SIZE = (640, 360)
 MOVING_SIZE = (400, 225)
 MOVING_STEP = 3
-MOVING_FRAMES = range(60, 180)
-SMOOTHING = 0.7
+MOVING_PANELS = 4
+SHOWN_FRAMES = range(60, 180)
+SOURCE_FRAMES_PER_S = 30
 
 Picture = NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What is shown of one style, or of the clip itself: a still at full size, and small moving pictures."""
+
+    still: Picture
+    moving: list[Picture]
+
+
 def main() -> None:
-    frames = _frames(MOVING_FRAMES)
-    panels = [frames] + [_stylized(name, frames) for name in load_catalogue()]
-    THUMBNAILS.mkdir(exist_ok=True)
-    still = STILL_FRAME - MOVING_FRAMES.start
-    for name, panel in zip(load_catalogue(), panels[1:], strict=True):
-        Image.fromarray(_scaled(panel[still], THUMBNAIL_SIZE)).save(THUMBNAILS / f"{name}.jpg", quality=88)
-    Image.fromarray(_grid([_scaled(panel[still], STILL_SIZE) for panel in panels])).save(
-        FOLDER / "styles.jpg", quality=86
-    )
-    shown = range(0, len(frames), MOVING_STEP)
-    moving = [Image.fromarray(_grid([_scaled(panel[index], MOVING_SIZE) for panel in panels[:4]])) for index in shown]
-    moving[0].save(
-        FOLDER / "styles.gif",
-        save_all=True,
-        append_images=moving[1:],
-        duration=int(1000 * MOVING_STEP / 30),
-        loop=0,
-        optimize=True,
-    )
+    styles = load_catalogue()
+    panels = [_panel(None), *(_panel(style) for style in styles.values())]
+    for folder in (THUMBNAILS, GALLERY):
+        folder.mkdir(exist_ok=True)
+    for name, panel in zip(styles, panels[1:], strict=True):
+        Image.fromarray(_scaled(panel.still, THUMBNAIL_SIZE)).save(THUMBNAILS / f"{name}.jpg", quality=88)
+    stills = _grid([_scaled(panel.still, STILL_SIZE) for panel in panels])
+    Image.fromarray(stills).save(GALLERY / "styles.jpg", quality=86)
+    moments = zip(*(panel.moving for panel in panels[:MOVING_PANELS]), strict=True)
+    first, *others = (Image.fromarray(_grid(list(moment))) for moment in moments)
+    duration_ms = round(1000 * MOVING_STEP / SOURCE_FRAMES_PER_S)
+    first.save(GALLERY / "styles.gif", save_all=True, append_images=others, duration=duration_ms, loop=0, optimize=True)
 
 
-def _frames(wanted: range) -> list[Picture]:
-    with av.open(str(CLIP)) as container:
-        return [
-            frame.to_ndarray(format="rgb24") for index, frame in enumerate(container.decode(video=0)) if index in wanted
-        ]
-
-
-def _stylized(name: str, frames: list[Picture]) -> list[Picture]:
-    engine = open_engine(read_model(load_catalogue()[name]))
-    stylizer, smoother = Stylizer(engine), FlowSmoother()
-    stylized = []
-    for index, frame in enumerate(frames):
-        made = stylizer.stylize(frame)
-        stylized.append(smoother.smooth(made.content, made.stylized, Fraction(index, 30), smoothing=SMOOTHING))
-    engine.close()
-    return stylized
+def _panel(style: Style | None) -> Panel:
+    """Run the clip through a style, smoothing included; None is the clip itself."""
+    engine = open_engine(read_model(style)) if style else None
+    stylizer, smoother = (Stylizer(engine) if engine else None), FlowSmoother()
+    still, moving = np.zeros(0, dtype=np.uint8), []
+    with VideoFileSource(CLIP) as source:
+        for frame in source:
+            if frame.index not in SHOWN_FRAMES:
+                continue
+            picture = frame.rgb
+            if stylizer:
+                made = stylizer.stylize(frame.rgb)
+                picture = smoother.smooth(made.content, made.stylized, frame.pts_s, smoothing=Controls().smoothing)
+            if frame.index == STILL_FRAME:
+                still = picture
+            if frame.index % MOVING_STEP == 0:
+                moving.append(_scaled(picture, MOVING_SIZE))
+    if engine:
+        engine.close()
+    return Panel(still, moving)
 
 
 def _scaled(picture: Picture, size: tuple[int, int]) -> Picture:

@@ -30,7 +30,7 @@ COMMAND_TIMEOUT_S = 280
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the README assumes it: samples, recipes, pictures; VGG19 with random weights where torch caches it."""
+    """Make a folder as the README assumes it, and VGG19 with random weights where torch would cache it."""
     safetensors = pytest.importorskip("safetensors")
     torch = pytest.importorskip("torch")
     del safetensors

@@ -1,0 +1,92 @@
+"""The stylizer: any size in, the network sees what it can take, and the same size comes out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from realtime.engine import SIZE_MIN_PX, SIZE_MULTIPLE
+from realtime.stylizer import MARGIN_PX, Stylizer
+
+from .fakes import FakeEngine
+
+SIDES = st.integers(1, 70)
+
+
+def _picture(width: int, height: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(width * 1000 + height).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@given(SIDES, SIDES)
+def test_identity_network_gives_back_the_picture_at_any_size(width: int, height: int) -> None:
+    picture = _picture(width, height)
+
+    made = Stylizer(FakeEngine()).stylize(picture)
+
+    assert np.array_equal(made.stylized, picture)
+    assert np.array_equal(made.content, picture)
+    assert made.stylized.flags.c_contiguous
+
+
+@given(SIDES, SIDES)
+def test_network_sees_only_sizes_that_it_can_take(width: int, height: int) -> None:
+    engine = FakeEngine()
+
+    Stylizer(engine).stylize(_picture(width, height))
+
+    seen_height, seen_width, channels = engine.shapes[0]
+    assert channels == 3
+    for side, seen in ((width, seen_width), (height, seen_height)):
+        assert seen % SIZE_MULTIPLE == 0
+        assert seen >= SIZE_MIN_PX
+        assert 2 * MARGIN_PX <= seen - side < 2 * MARGIN_PX + SIZE_MULTIPLE
+
+
+def test_padding_repeats_the_edge() -> None:
+    seen: list[NDArray[np.uint8]] = []
+    picture = _picture(17, 23)
+
+    def note(padded: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        seen.append(padded.copy())
+        return padded
+
+    Stylizer(FakeEngine(note)).stylize(picture)
+
+    assert np.array_equal(seen[0], np.pad(picture, ((8, 9), (8, 15), (0, 0)), mode="edge"))
+
+
+@pytest.mark.parametrize(
+    ("size", "size_px", "inference_size"),
+    [
+        ((1280, 720), 360, (640, 360)),
+        ((720, 1280), 360, (360, 640)),
+        ((854, 480), 241, (429, 241)),
+        ((2000, 70), 64, (1829, 64)),
+    ],
+)
+def test_size_is_the_short_side_at_which_the_network_runs(
+    size: tuple[int, int], size_px: int, inference_size: tuple[int, int]
+) -> None:
+    made = Stylizer(FakeEngine(), size_px=size_px).stylize(_picture(*size))
+
+    assert made.content.shape == (*inference_size[::-1], 3)
+    assert made.stylized.shape == made.content.shape
+    assert np.array_equal(made.stylized, made.content)
+
+
+@pytest.mark.parametrize("size_px", [None, 48, 49, 4000])
+def test_picture_is_never_enlarged_for_the_network(size_px: int | None) -> None:
+    picture = _picture(64, 48)
+
+    made = Stylizer(FakeEngine(), size_px=size_px).stylize(picture)
+
+    assert np.array_equal(made.stylized, picture)
+
+
+def test_flat_picture_stays_flat_when_scaled() -> None:
+    picture = np.full((90, 160, 3), (10, 100, 200), np.uint8)
+
+    made = Stylizer(FakeEngine(), size_px=64).stylize(picture)
+
+    assert np.array_equal(np.unique(made.stylized.reshape(-1, 3), axis=0), [[10, 100, 200]])
