@@ -66,10 +66,10 @@ def resolve_style(text: str) -> Style:
         return catalogue[text]
     path = Path(text)
     if path.suffix.lower() == MODEL_SUFFIX:
-        if not path.is_file():
+        if not _is_file(path):
             raise UsageError(f"style file not found: {text}")
         return Style(path.stem, path.stem, path, None, None, {})
-    if path.is_file():
+    if _is_file(path):
         raise UsageError(
             f"--style {text}: pictures as styles need an any-style model, which this version does not have yet; "
             f"give a style's name ({', '.join(catalogue)}) or an {MODEL_SUFFIX} file"
@@ -77,6 +77,13 @@ def resolve_style(text: str) -> Style:
     close = difflib.get_close_matches(text, catalogue, n=3, cutoff=0.4)
     offer = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(catalogue)}"
     raise UsageError(f"no style is called {text!r}; {offer}")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for the file system, or below a folder that may not be read
+        return False
 
 
 def read_model(style: Style) -> bytes:
@@ -99,7 +106,7 @@ def read_model(style: Style) -> bytes:
     found = hashlib.sha256(model).hexdigest()
     if len(model) != style.size_bytes or found != style.sha256:
         raise StyleError(
-            f"the weights of style {style.name} are damaged: {style.path} has {len(model)} bytes and sha256 {found[:12]}..., "
-            f"expected {style.size_bytes} and {style.sha256[:12]}...; reinstall stylecast"
+            f"the weights of style {style.name} are damaged: {style.path} has {len(model)} bytes and sha256 "
+            f"{found[:12]}..., expected {style.size_bytes} and {style.sha256[:12]}...; reinstall stylecast"
         )
     return model

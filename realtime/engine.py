@@ -1,7 +1,7 @@
 """One small interface to what runs a network, and the choice of one: `open_engine`.
 
-An engine runs a model of the graph contract: one input and one output, uint8 (1, H, W, 3) RGB, any size that is a multiple of
-`SIZE_MULTIPLE` and at least `SIZE_MIN_PX`.
+An engine runs a model of the graph contract: one input and one output, uint8 (1, H, W, 3) RGB, any size that is a
+multiple of `SIZE_MULTIPLE` and at least `SIZE_MIN_PX`.
 """
 
 import sys
@@ -20,7 +20,8 @@ SIZE_MIN_PX = 16
 class Engine(Protocol):
     """Runs one model on one device. `tests/contract/test_engine.py` holds every engine to this.
 
-    `description` names engine, device and precision for people. `workers` threads may call `infer` at once and gain from it.
+    `description` names engine, device and precision for people. `workers` threads may call `infer` at once and gain
+    from it.
     """
 
     description: str
@@ -65,10 +66,7 @@ def open_engine(model: bytes, *, engine: str = "auto", device: str = "auto") -> 
 
 
 def _candidates(engine: str, device: str) -> list[tuple[str, str]]:
-    if device == "auto":
-        devices = [*_accelerators_to_try(), "cpu"]
-    else:
-        devices = [device]
+    devices = [*_accelerators_to_try(), "cpu"] if device == "auto" else [device]
     pairs = [(name, place) for place in devices for name in _ENGINES_OF_DEVICE[place] if engine in ("auto", name)]
     if not pairs:
         raise UsageError(
@@ -78,7 +76,7 @@ def _candidates(engine: str, device: str) -> list[tuple[str, str]]:
 
 
 def _accelerators_to_try() -> list[str]:
-    """Return the devices that `auto` prefers to the processor: those that the library was built for and that may be there."""
+    """Return the devices that `auto` prefers to the processor: the library was built for them and they may be there."""
     from .engine_onnxruntime import built_in_devices, nvidia_driver_is_present
 
     wanted = {"darwin": ["coreml"], "win32": ["cuda", "directml"]}.get(sys.platform, ["cuda"])

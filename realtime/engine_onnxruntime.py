@@ -59,7 +59,8 @@ class OnnxRuntimeEngine:
             import onnxruntime
         except ImportError as error:
             raise EngineError(
-                f"ONNX Runtime cannot be loaded ({error}); install it: pip install onnxruntime-gpu (without an NVIDIA GPU: onnxruntime)"
+                f"ONNX Runtime cannot be loaded ({error}); install it: pip install onnxruntime-gpu "
+                "(without an NVIDIA GPU: onnxruntime)"
             ) from error
         onnxruntime.disable_telemetry_events()
         onnxruntime.set_default_logger_severity(4)  # its warnings would tear the progress bar; failures are raised
@@ -70,7 +71,8 @@ class OnnxRuntimeEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = os.cpu_count() or 1
         try:
-            session = onnxruntime.InferenceSession(model, options, providers=[provider])
+            # Without enable_fallback=0 a failing TensorRT prints a banner to standard output and goes on with the CPU.
+            session = onnxruntime.InferenceSession(model, options, providers=[provider], enable_fallback=0)
         except Exception as error:  # the library raises its own, undocumented classes
             if device == "cpu":
                 raise StyleError(f"ONNX Runtime cannot load the style: {_first_line(error)}") from error
@@ -79,9 +81,8 @@ class OnnxRuntimeEngine:
             ) from error
         # ONNX Runtime falls back to the CPU with no more than a warning.
         if session.get_providers()[0] != provider:
-            raise EngineError(
-                f"{provider} does not start on this machine{f' ({missing})' if missing else ''}; {_FIX_OF_DEVICE.get(device, '')}"
-            )
+            cause = f" ({missing})" if missing else ""
+            raise EngineError(f"{provider} does not start on this machine{cause}; {_FIX_OF_DEVICE.get(device, '')}")
         _require_contract(session)
         self.device = device
         self.description = f"ONNX Runtime {onnxruntime.__version__}, {device}, fp32"
@@ -99,7 +100,10 @@ class OnnxRuntimeEngine:
 
 def _require_contract(session: Any) -> None:
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1 or inputs[0].type != "tensor(uint8)" or outputs[0].type != "tensor(uint8)":
+    expected = len(inputs) == len(outputs) == 1 and inputs[0].type == outputs[0].type == "tensor(uint8)"
+    # Names and None stand for a length that may change.
+    fixed = [length if isinstance(length, int) else None for length in inputs[0].shape] if expected else []
+    if fixed[1:] != [None, None, 3] or fixed[0] not in (1, None):
         seen = ", ".join(f"{item.name} {item.type} {item.shape}" for item in (*inputs, *outputs))
         raise StyleError(
             f"the model is not a style: expected one input and one output, uint8 (1, H, W, 3); it has {seen}"

@@ -1,8 +1,10 @@
 """OpenVINO as an engine: Intel (and other x86 and Arm) processors, and Intel GPUs."""
 
+import importlib
 import os
 import queue
 import sys
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -24,10 +26,9 @@ def import_openvino() -> ModuleType:
     """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None makes its import fail
     try:
-        import openvino
+        return importlib.import_module("openvino")
     except ImportError as error:
         raise EngineError(f"OpenVINO cannot be loaded ({error}); install it: pip install openvino") from error
-    return openvino
 
 
 class OpenVinoEngine:
@@ -46,12 +47,14 @@ class OpenVinoEngine:
         self._core: Any = openvino.Core()
         self._device = _OPENVINO_DEVICE[device]
         if not any(name.split(".")[0] == self._device for name in self._core.available_devices):
+            found = ", ".join(self._core.available_devices)
             raise EngineError(
-                f"OpenVINO finds no {self._device} for --device {device}, only {', '.join(self._core.available_devices)}; "
+                f"OpenVINO finds no {self._device} for --device {device}, only {found}; "
                 "install Intel's GPU driver (Debian, Ubuntu: apt install intel-opencl-icd)"
             )
         self._model_bytes = model
         self._compiled: dict[tuple[int, int], _CompiledModel] = {}
+        self._compiling = threading.Lock()
         _require_contract(self._read())
         precision = str(self._core.get_property(self._device, "INFERENCE_PRECISION_HINT")).strip("<>").split("'")[1]
         self.device = device
@@ -65,15 +68,17 @@ class OpenVinoEngine:
         self._compiled.clear()
 
     def _compiled_for(self, height: int, width: int) -> "_CompiledModel":
-        compiled = self._compiled.get((height, width))
-        if compiled is None:
-            model = self._read()
-            model.reshape([1, height, width, 3])
-            while len(self._compiled) >= _SIZES_KEPT:
-                self._compiled.pop(next(iter(self._compiled)))
-            compiled = _CompiledModel(self._openvino, self._core, model, device=self._device, requests=self.workers)
-            self._compiled[height, width] = compiled
-        return compiled
+        # The workers of a pipeline meet the first frame together, and one compilation serves them all.
+        with self._compiling:
+            compiled = self._compiled.get((height, width))
+            if compiled is None:
+                model = self._read()
+                model.reshape([1, height, width, 3])
+                while len(self._compiled) >= _SIZES_KEPT:
+                    self._compiled.pop(next(iter(self._compiled)))
+                compiled = _CompiledModel(self._openvino, self._core, model, device=self._device, requests=self.workers)
+                self._compiled[height, width] = compiled
+            return compiled
 
     def _read(self) -> Any:
         try:
@@ -105,7 +110,10 @@ class _CompiledModel:
 
 def _require_contract(model: Any) -> None:
     ports = (*model.inputs, *model.outputs)
-    if len(ports) != 2 or any(port.get_element_type().get_type_name() != "u8" for port in ports):
+    expected = len(ports) == 2 and all(port.get_element_type().get_type_name() == "u8" for port in ports)
+    shape = model.inputs[0].get_partial_shape() if expected else ()
+    fixed = [None if length.is_dynamic else length.get_length() for length in shape]
+    if fixed[1:] != [None, None, 3] or fixed[0] not in (1, None):
         seen = ", ".join(f"{port.get_element_type().get_type_name()} {port.get_partial_shape()}" for port in ports)
         raise StyleError(
             f"the model is not a style: expected one input and one output, uint8 (1, H, W, 3); it has {seen}"

@@ -31,15 +31,15 @@ def finish(frame: NDArray[np.uint8], made: Stylized, controls: Controls) -> NDAr
 def enlarge_guided(frame: NDArray[np.uint8], made: Stylized) -> NDArray[np.uint8]:
     """Enlarge the stylised picture and give it the fine detail that the frame has beyond the inference size.
 
-    y = up(y_s) + up(a) (I - up(I_s)) with I the frame's luminance, I_s the small one, and a the local regression of stylised on
-    content luminance, as in the guided filter (He et al. 2013, eq. 5; fast version 2015). Departure: the filter's
-    smoothing of y_s itself is left out, since it would take the brush strokes with it.
+    y = up(y_s) + up(a) (I - up(I_s)) with I the frame's luminance, I_s the small one, and a the local regression of
+    stylised on content luminance, as in the guided filter (He et al. 2013, eq. 5; fast version 2015). Departure: the
+    filter's smoothing of y_s itself is left out, since it would take the brush strokes with it.
     """
     size = (frame.shape[1], frame.shape[0])
-    content_small = cv2.cvtColor(made.content, cv2.COLOR_RGB2GRAY)
-    gain = _regression_gain(content_small, cv2.cvtColor(made.stylized, cv2.COLOR_RGB2GRAY))
+    content_small = _luminance(made.content)
+    gain = _regression_gain(content_small, _luminance(made.stylized))
     detail = cv2.subtract(
-        cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY),
+        _luminance(frame),
         cv2.resize(content_small, size, interpolation=cv2.INTER_CUBIC),
         dtype=cv2.CV_16S,
     )
@@ -49,7 +49,7 @@ def enlarge_guided(frame: NDArray[np.uint8], made: Stylized) -> NDArray[np.uint8
 
 
 def with_colors_of(frame: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the luminance of `picture` with the chrominance of `frame` (Gatys et al. 2016, luminance-only transfer)."""
+    """Return the luminance of `picture` with the chrominance of `frame` (Gatys et al. 2016, luminance-only)."""
     luminance = cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)
     chrominance = cv2.cvtColor(frame, cv2.COLOR_RGB2YCrCb)
     cv2.mixChannels([luminance], [chrominance], [0, 0])
@@ -64,6 +64,10 @@ def split_view(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[n
     if before.shape[1] > 8 * SPLIT_LINE_PX:
         picture[:, middle - SPLIT_LINE_PX // 2 : middle + SPLIT_LINE_PX // 2] = 255
     return picture
+
+
+def _luminance(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
 def _regression_gain(content: NDArray[np.uint8], stylized: NDArray[np.uint8]) -> NDArray[np.float32]:

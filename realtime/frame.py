@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 class Frame:
     """A picture and its place in time.
 
-    `rgb` is (H, W, 3) uint8, contiguous, in the transfer function and primaries of its video; whoever receives the frame
-    may keep it but not write to it. `pts_s` and `duration_s` are exact seconds in the time line of the source; `index` counts
-    from 0.
+    `rgb` is (H, W, 3) uint8, contiguous, in the transfer function and primaries of its video; whoever receives the
+    frame may keep it but not write to it. `pts_s` and `duration_s` are exact seconds in the time line of the source;
+    `index` counts from 0.
     """
 
     rgb: NDArray[np.uint8]

@@ -30,7 +30,10 @@ STAGES = ("decode", "network", "smooth", "encode")
 
 
 class FilePipeline:
-    """Run every frame of `source` through network and smoother into `sink`; `meters` holds a StageMeter for each of STAGES."""
+    """Run every frame of `source` through network and smoother into `sink`.
+
+    `meters` holds a StageMeter for each of STAGES.
+    """
 
     def __init__(
         self,

@@ -11,7 +11,10 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
+
+from .scene_cut import SceneCutDetector
 
 # Flow is computed on the input at half size, and smaller where that is still large: at a quarter of 640x360 it was too
 # coarse to carry strokes (14 % instead of 33 % of the flicker removed at the same sharpness).
@@ -30,7 +33,7 @@ RESIDUAL_HALF_TRUST = 16.0
 DETAIL_WINDOW_BLOCKS = 3
 DETAIL_GAIN_MAX = 1.6
 DETAIL_SIGMA_PX = 1.5
-# A frame of which more than this share cannot be explained by motion is the first of a new scene.
+# A frame of which more than this share cannot be explained by motion begins a new scene, too.
 CUT_SHARE = 0.6
 CUT_TRUST = 0.25
 # After a gap as long as this the history is of no use.
@@ -62,7 +65,8 @@ class FlowSmoother:
 
     def __init__(self) -> None:
         self.cuts = 0
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._cut_detector = SceneCutDetector()
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._grey: NDArray[np.uint8] | None = None
         self._history: NDArray[np.uint8] | None = None
         self._pts_s = Fraction(0)
@@ -71,6 +75,7 @@ class FlowSmoother:
     def reset(self) -> None:
         self._grey = self._history = None
         self._places.clear()
+        self._cut_detector.reset()
 
     def smooth(
         self, content: NDArray[np.uint8], stylized: NDArray[np.uint8], pts_s: Fraction, *, smoothing: float
@@ -81,23 +86,30 @@ class FlowSmoother:
         if smoothing == 0 or min(flow_size) < FLOW_SHORT_SIDE_MIN_PX:
             self.reset()
             return stylized
-        grey = cv2.cvtColor(cv2.resize(content, flow_size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-        luminance = cv2.cvtColor(stylized, cv2.COLOR_RGB2GRAY)
+        grey = _luminance(cv2.resize(content, flow_size, interpolation=cv2.INTER_AREA))
+        luminance = _luminance(stylized)
+        is_cut = self._cut_detector.is_cut(grey)
         last_grey, history, gap_s = self._grey, self._history, pts_s - self._pts_s
         self._grey, self._history, self._pts_s = grey, luminance, pts_s
         if last_grey is None or history is None or history.shape != luminance.shape or not 0 < gap_s <= GAP_MAX_S:
             return stylized
-        flow = self._flow.calc(grey, last_grey, None)  # where each pixel of this frame was in the last one
+        if is_cut:
+            self.cuts += 1
+            return stylized
+        # Where each pixel of this frame was in the last one, (H, W, 2) in pixels.
+        flow = np.asarray(
+            self._flow.calc(grey, last_grey, np.zeros((*grey.shape, 2), dtype=np.float32)), dtype=np.float32
+        )
         trust = _trust(grey, self._warp(last_grey, flow), (max(1, width // BLOCK_PX), max(1, height // BLOCK_PX)))
         if np.mean(trust < CUT_TRUST) > CUT_SHARE:
             self.cuts += 1
             return stylized
         scale = np.array((width / flow_size[0], height / flow_size[1]), dtype=np.float32)
-        full_flow = cv2.resize(flow * scale, (width, height))
+        full_flow = np.asarray(cv2.resize(flow * scale, (width, height)), dtype=np.float32)
         weight = cv2.resize(HISTORY_WEIGHT_MAX * smoothing * trust, (width, height))
         difference = cv2.subtract(self._warp(history, full_flow), luminance, dtype=cv2.CV_16S)
         blended = cv2.add(luminance, cv2.multiply(difference, weight, dtype=cv2.CV_16S), dtype=cv2.CV_8U)
-        self._history = _with_detail_of(luminance, blended)
+        self._history = _with_detail_of(luminance, np.asarray(blended, dtype=np.uint8))
         correction = cv2.subtract(self._history, luminance, dtype=cv2.CV_16S)
         return np.asarray(cv2.add(stylized, cv2.merge([correction] * 3), dtype=cv2.CV_8U), dtype=np.uint8)
 
@@ -108,8 +120,13 @@ class FlowSmoother:
             x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
             self._places[width, height] = np.dstack((x, y))
         where = cv2.add(flow, self._places[width, height])
-        warped = cv2.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        # OpenCV 5.0's stubs do not know that a map of pairs needs no second map.
+        warped = cv2.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
         return np.asarray(warped, dtype=np.uint8)
+
+
+def _luminance(rgb: MatLike) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
 def _trust(grey: NDArray[np.uint8], warped: NDArray[np.uint8], blocks: tuple[int, int]) -> NDArray[np.float32]:
@@ -120,8 +137,7 @@ def _trust(grey: NDArray[np.uint8], warped: NDArray[np.uint8], blocks: tuple[int
 
 def _with_detail_of(sharp: NDArray[np.uint8], blended: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Raise the fine detail of `blended` to the local energy that it has in `sharp`."""
-    low_sharp = cv2.GaussianBlur(sharp, (5, 5), DETAIL_SIGMA_PX)
-    low_blended = cv2.GaussianBlur(blended, (5, 5), DETAIL_SIGMA_PX)
+    low_sharp, low_blended = (cv2.GaussianBlur(picture, (5, 5), DETAIL_SIGMA_PX) for picture in (sharp, blended))
     wanted, found = _energy(sharp, low_sharp), _energy(blended, low_blended)
     # One grey level keeps noise on flat areas from being raised.
     gain = np.clip((wanted + 1) / (found + 1), 1, DETAIL_GAIN_MAX) - 1
@@ -133,7 +149,7 @@ def _with_detail_of(sharp: NDArray[np.uint8], blended: NDArray[np.uint8]) -> NDA
     return np.asarray(cv2.add(blended, missing, dtype=cv2.CV_8U), dtype=np.uint8)
 
 
-def _energy(picture: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _energy(picture: NDArray[np.uint8], low: MatLike) -> NDArray[np.float32]:
     """Return the mean absolute detail around each block."""
     size = (max(1, picture.shape[1] // BLOCK_PX), max(1, picture.shape[0] // BLOCK_PX))
     blocks = cv2.resize(cv2.absdiff(picture, low), size, interpolation=cv2.INTER_AREA).astype(np.float32)

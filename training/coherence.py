@@ -1,6 +1,7 @@
 """Temporal coherence trained on stills: the output must move as the input moves, and ignore sensor noise.
 
-After Ruder et al. 2018 and Wang et al. 2020 (ReReVST, synthetic motion instead of video), plus the noise term of Gupta et al. 2017.
+After Ruder et al. 2018 and Wang et al. 2020 (ReReVST, synthetic motion instead of video), plus the noise term of Gupta
+et al. 2017.
 """
 
 import torch

@@ -1,8 +1,8 @@
 """A penalty on patterns locked to the pixel grid, the checkerboard of networks that upsample.
 
-The output is made of 4x4 blocks from features on a grid of 8 pixels; whatever pattern repeats with that period comes from the
-network and not from the painting. Our own term: no cost at run time, where a larger kernel at full size would cost
-milliseconds a frame (a 3x3 convolution of three channels at 1280x720: 6 ms on two cores).
+The output is made of 4x4 blocks from features on a grid of 8 pixels; whatever pattern repeats with that period comes
+from the network and not from the painting. Our own term: no cost at run time, where a larger kernel at full size would
+cost milliseconds a frame (a 3x3 convolution of three channels at 1280x720: 6 ms on two cores).
 """
 
 from torch import Tensor, nn

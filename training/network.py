@@ -121,7 +121,7 @@ def unfold_blocks(blocks: Tensor) -> Tensor:
 
 
 def _initialise_subpixels_alike(decode: nn.Conv2d) -> None:
-    """Start all 16 sub-pixels of a block from the same weights (ICNR, Aitken et al. 2017): no checkerboard at step 0."""
+    """Start all 16 sub-pixels of a block from equal weights (ICNR, Aitken et al. 2017): no checkerboard at step 0."""
     with torch.no_grad():
         one_pixel = decode.weight[:3].clone()
         decode.weight.copy_(one_pixel.repeat(BLOCK * BLOCK, 1, 1, 1))

@@ -1,7 +1,7 @@
 """Perceptual losses on VGG features: content, Gram style, and total variation of the picture.
 
-All are dimensionless, normalised by the energy of their target, so that weights hold for every layer, style picture and set of
-VGG weights (the Oxford and the torchvision activations differ in scale by an order of magnitude).
+All are dimensionless, normalised by the energy of their target, so that weights hold for every layer, style picture and
+set of VGG weights (the Oxford and the torchvision activations differ in scale by an order of magnitude).
 """
 
 import torch
@@ -14,9 +14,9 @@ CONTENT_LAYER = "relu4_1"
 def gram_matrix(features: Tensor) -> Tensor:
     """Return F F^T / (H W) of each picture, (B, C, C), in float32 (Gatys et al. 2015, eq. 3).
 
-    Departure: divided by the number of positions only, so that it does not depend on the size of the picture. The product
-    runs in the dtype of the features and in channel-last order: with float32 and planes, it and the additions of its
-    gradient to the features' were 40 % of a training step in bf16.
+    Departure: divided by the number of positions only, so that it does not depend on the size of the picture. The
+    product runs in the dtype of the features and in channel-last order: with float32 and planes, it and the additions
+    of its gradient to the features' were 40 % of a training step in bf16.
     """
     batch, channels, height, width = features.shape
     flat = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)

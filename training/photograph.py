@@ -17,6 +17,8 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", 
 CROP_SHARE_MIN = 0.45
 # A run of bad files this long means that the folder is wrong, not the files.
 BAD_FILES_MAX = 50
+# What Pillow raises for damaged files; a PNG with a broken chunk is a SyntaxError (Pillow 13.0).
+UNREADABLE = (OSError, ValueError, SyntaxError)
 
 
 class PhotographFolder(Dataset[Tensor]):
@@ -41,7 +43,7 @@ class PhotographFolder(Dataset[Tensor]):
             path = self._files[int(random.integers(len(self._files)))]
             try:
                 return _random_crop(load_picture(path), self._side_px, random)
-            except (OSError, ValueError, Image.DecompressionBombError) as error:
+            except (*UNREADABLE, Image.DecompressionBombError) as error:
                 if path not in self._bad:
                     logger.warning("skipping %s: %s", path, error)
                     self._bad.add(path)

@@ -22,7 +22,7 @@ class Recipe:
     style_size_px: int = 512
     crop_px: int = 256
     batch: int = 4
-    steps: int = 1600
+    steps: int = 1400
     learning_rate: float = 2e-3
     warmup_steps: int = 50
     style_weight: float = 15.0

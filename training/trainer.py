@@ -44,8 +44,8 @@ class NonFiniteLossError(RuntimeError):
 class Trainer:
     """Train `network` on photographs towards one style picture.
 
-    `run_folder` receives the checkpoint and, at the end, `NETWORK_FILE`: the EMA weights with the recipe and the last losses
-    as metadata. A run folder with a checkpoint is continued.
+    `run_folder` receives the checkpoint and, at the end, `NETWORK_FILE`: the EMA weights with the recipe and the last
+    losses as metadata. A run folder with a checkpoint is continued.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Trainer:
         self.recipe = recipe
         self.step = 0
         self.elapsed_s = 0.0
+        self._losses: Losses | None = None
         self._vgg = vgg.to(memory_format=torch.channels_last)
         self._run_folder = run_folder
         self._generator = torch.Generator().manual_seed(recipe.seed)
@@ -83,6 +84,8 @@ class Trainer:
 
     def run(self, *, minutes: float | None = None) -> Iterator[Losses]:
         """Train to the recipe's steps, or to `minutes` with the schedule fitted to them; yield after every step."""
+        if not minutes and not self.recipe.steps:
+            raise ValueError(f"the recipe {self.recipe.name} leaves its steps to a time budget; give minutes")
         started_s = time.monotonic() - self.elapsed_s
         batches = iter(self._loader())
         while True:
@@ -90,13 +93,13 @@ class Trainer:
             progress = self.elapsed_s / (minutes * 60) if minutes else self.step / self.recipe.steps
             if progress >= 1:
                 break
-            losses = self._train_step(next(batches), progress)
+            self._losses = self._train_step(next(batches), progress)
             self.step += 1
             if self.step % CHECKPOINT_INTERVAL_STEPS == 0:
                 self._save_checkpoint()
-            yield losses
+            yield self._losses
         self._save_checkpoint()
-        self._save_network(losses)
+        self._save_network()
 
     def preview(self, pictures: Tensor) -> Tensor:
         """Stylise (B, 3, H, W) with the averaged weights."""
@@ -105,7 +108,7 @@ class Trainer:
 
     def _loader(self) -> DataLoader[Tensor]:
         rest = range(self.step * self.recipe.batch, len(self._photographs))
-        return DataLoader(Subset(self._photographs, rest), batch_size=self.recipe.batch)  # type: ignore[arg-type]
+        return DataLoader(Subset(self._photographs, rest), batch_size=self.recipe.batch)
 
     def _train_step(self, photographs: Tensor, progress: float) -> Losses:
         recipe = self.recipe
@@ -149,6 +152,7 @@ class Trainer:
             "ema": self._ema.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "generator": self._generator.get_state(),
+            "losses": asdict(self._losses) if self._losses else None,
             "step": self.step,
             "elapsed_s": self.elapsed_s,
         }
@@ -162,16 +166,18 @@ class Trainer:
         self._ema.load_state_dict(state["ema"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._generator.set_state(state["generator"])
+        # Checkpoints of before 0.1 do not have them.
+        self._losses = Losses(**state["losses"]) if state.get("losses") else None
         self.step = state["step"]
         self.elapsed_s = state["elapsed_s"]
 
-    def _save_network(self, losses: Losses) -> None:
+    def _save_network(self) -> None:
         metadata = {
             "network": type(self._network).__name__,
             "recipe": json.dumps(asdict(self.recipe)),
             "steps": str(self.step),
             "minutes": f"{self.elapsed_s / 60:.1f}",
-            "losses": json.dumps(asdict(losses)),
+            "losses": json.dumps(asdict(self._losses) if self._losses else {}),
             "vgg": self._vgg.weights_name,
         }
         weights = {key: value.contiguous() for key, value in self._ema.module.state_dict().items()}

@@ -16,9 +16,9 @@ _STAGES = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (51
 class Vgg19(nn.Module):
     """Return the features of chosen layers of VGG19 by their paper names, e.g. `relu4_1`.
 
-    The input is RGB in [0, 1], (B, 3, H, W), at least 16x16; the weights never receive gradients. `weights` names where they
-    came from: `torchvision` (downloaded once by torchvision, checksum verified) or a safetensors file with torchvision's
-    names (`features.0.weight` ...).
+    The input is RGB in [0, 1], (B, 3, H, W), at least 16x16; the weights never receive gradients. `weights` is a
+    safetensors file with torchvision's names (`features.0.weight` ...); None takes torchvision's own, downloaded once
+    with their checksum verified.
     """
 
     def __init__(self, layers: tuple[str, ...], *, weights: Path | None) -> None:
@@ -35,6 +35,8 @@ class Vgg19(nn.Module):
         own = self.modules_in_order.state_dict()
         self.modules_in_order.load_state_dict({key: state[f"features.{key}"].float() for key in own})
         self.requires_grad_(False)
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN_RGB).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD_RGB).view(1, 3, 1, 1))
 

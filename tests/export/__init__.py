@@ -1,0 +1,1 @@
+"""Tests of the export, with an untrained network; they skip without torch."""

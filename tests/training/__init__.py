@@ -1,0 +1,1 @@
+"""Tests of the training, on pictures of a few pixels; they skip without torch."""

@@ -1,0 +1,57 @@
+"""A style picture, photographs and weights of VGG19 for the tests: random, tiny, made once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+# Widths of the convolutions up to relu4_1 by their names in torchvision's file.
+VGG_CONVOLUTIONS = {
+    0: (3, 64),
+    2: (64, 64),
+    5: (64, 128),
+    7: (128, 128),
+    10: (128, 256),
+    12: (256, 256),
+    14: (256, 256),
+    16: (256, 256),
+    19: (256, 512),
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Pictures this small are faster without the hand-over to other threads, above all on a busy machine."""
+    torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def vgg_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
+    from safetensors.torch import save_file
+
+    generator = torch.Generator().manual_seed(3)
+    state = {}
+    for number, (channels_in, channels_out) in VGG_CONVOLUTIONS.items():
+        scale = (2 / (9 * channels_in)) ** 0.5
+        state[f"features.{number}.weight"] = scale * torch.randn(channels_out, channels_in, 3, 3, generator=generator)
+        state[f"features.{number}.bias"] = 0.01 * torch.randn(channels_out, generator=generator)
+    path = tmp_path_factory.mktemp("vgg") / "vgg19-random.safetensors"
+    save_file(state, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of five smooth random pictures of 40x32."""
+    image = pytest.importorskip("PIL.Image", reason="training needs Pillow: pip install stylecast[train]")
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed in range(5):
+        cells = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+        image.fromarray(cells).resize((40, 32), image.Resampling.BICUBIC).save(folder / f"{seed}.png")
+    return folder

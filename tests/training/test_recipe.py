@@ -1,0 +1,82 @@
+"""Recipes: what is unknown, missing or of another type is named; those that ship can be read."""
+
+from pathlib import Path
+
+import pytest
+
+import training
+from training.recipe import Recipe, load_recipe
+
+RECIPES = sorted((Path(training.__file__).parent / "recipes").glob("*.toml"))
+REQUIRED = {
+    "name": "x",
+    "title": "X",
+    "picture": "x.jpg",
+    "artist": "A",
+    "artist_died": "1900",
+    "year": "1890",
+}
+
+
+def _write(folder: Path, values: dict[str, object]) -> Path:
+    path = folder / "recipe.toml"
+    lines = [
+        f"{key} = {str(value).lower() if isinstance(value, bool) else repr(value)}" for key, value in values.items()
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipe_that_ships_can_be_read(path: Path) -> None:
+    assert load_recipe(path).name == path.stem
+
+
+def test_there_are_recipes_and_each_has_its_picture() -> None:
+    pictures = [load_recipe(path).picture for path in RECIPES]
+
+    assert len(pictures) >= 4
+    assert len(set(pictures)) == len(pictures)
+
+
+def test_values_given_replace_the_defaults(tmp_path: Path) -> None:
+    recipe = load_recipe(_write(tmp_path, REQUIRED | {"steps": 7, "style_weight": 3, "learning_rate": 0.5}))
+
+    assert recipe == Recipe(**REQUIRED, steps=7, style_weight=3, learning_rate=0.5)  # type: ignore[arg-type]
+
+
+def test_unknown_keys_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"unknown keys \['stepz', 'wheel'\], missing keys \[\].*known: name, title"):
+        load_recipe(_write(tmp_path, REQUIRED | {"wheel": 1, "stepz": 2}))
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_missing_key_is_named(tmp_path: Path, name: str) -> None:
+    values = {key: value for key, value in REQUIRED.items() if key != name}
+
+    with pytest.raises(ValueError, match=rf"missing keys \['{name}'\]"):
+        load_recipe(_write(tmp_path, values))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("steps", 1.5, "int"),
+        ("steps", True, "int"),
+        ("steps", "many", "int"),
+        ("style_weight", "3", "float"),
+        ("style_weight", False, "float"),
+        ("title", 7, "str"),
+    ],
+)
+def test_value_of_another_type_is_named(tmp_path: Path, name: str, value: object, expected: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is {value!r} but must be {expected}"):
+        load_recipe(_write(tmp_path, REQUIRED | {name: value}))
+
+
+def test_file_that_is_no_toml_is_a_value_error(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("name = ", encoding="utf-8")
+
+    with pytest.raises(ValueError, match="Invalid value"):
+        load_recipe(path)

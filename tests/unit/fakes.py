@@ -1,0 +1,106 @@
+"""Stand-ins for the engine, source, smoother and sink that tests can look into."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.frame import Frame
+
+Picture = NDArray[np.uint8]
+
+
+class FakeEngine:
+    """Applies `work` to every picture, notes the sizes it was given."""
+
+    def __init__(self, work: Callable[[Picture], Picture] = np.copy, *, workers: int = 1) -> None:
+        self.description = "a fake engine"
+        self.device = "cpu"
+        self.workers = workers
+        self.shapes: list[tuple[int, ...]] = []
+        self._work = work
+
+    def infer(self, rgb: Picture) -> Picture:
+        self.shapes.append(rgb.shape)
+        return self._work(rgb)
+
+    def close(self) -> None:
+        pass
+
+
+class FakeSource:
+    """Yields `count` frames whose pixels are their index; raises `error` instead of frame `fails_at`."""
+
+    def __init__(self, count: int, *, fails_at: int | None = None, error: BaseException | None = None) -> None:
+        self._count = count
+        self._fails_at = fails_at
+        self._error = error
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self._count):
+            if index == self._fails_at and self._error is not None:
+                raise self._error
+            self.taken += 1
+            yield Frame(np.full((16, 16, 3), index % 256, np.uint8), Fraction(index, 25), Fraction(1, 25), index)
+
+    def close(self) -> None:
+        pass
+
+
+class FakeSmoother:
+    """Gives back what was made, after `delay_s`; raises `error` at picture `fails_at`."""
+
+    def __init__(
+        self, *, delay_s: float = 0.0, fails_at: int | None = None, error: BaseException | None = None
+    ) -> None:
+        self._delay_s = delay_s
+        self._fails_at = fails_at
+        self._error = error
+        self.smoothings: list[float] = []
+
+    def smooth(self, content: Picture, stylized: Picture, pts_s: Fraction, *, smoothing: float) -> Picture:
+        if len(self.smoothings) == self._fails_at and self._error is not None:
+            raise self._error
+        time.sleep(self._delay_s)
+        self.smoothings.append(smoothing)
+        return stylized
+
+    def reset(self) -> None:
+        pass
+
+
+class FakeSink:
+    """Keeps the frames, after `delay_s` each; raises `error` at frame `fails_at`."""
+
+    def __init__(
+        self,
+        *,
+        delay_s: float = 0.0,
+        fails_at: int | None = None,
+        error: BaseException | None = None,
+        on_write: Callable[[int], None] = lambda written: None,
+    ) -> None:
+        self._delay_s = delay_s
+        self._fails_at = fails_at
+        self._error = error
+        self._on_write = on_write
+        self.frames: list[Frame] = []
+        self.threads: set[str] = set()
+
+    def write(self, frame: Frame) -> None:
+        self.threads.add(threading.current_thread().name)
+        if len(self.frames) == self._fails_at and self._error is not None:
+            raise self._error
+        self._on_write(len(self.frames))
+        time.sleep(self._delay_s)
+        self.frames.append(frame)
+
+    def finish(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
