@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from PIL import Image
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from training.network import SlimNetwork
 from training.photograph import list_pictures, load_picture, to_tensor
 from training.recipe import load_recipe
-from training.trainer import NonFiniteLossError, Trainer
+from training.trainer import NETWORK_FILE, NonFiniteLossError, Trainer
 from training.vgg import Vgg19
 
 LOG_INTERVAL_STEPS = 50
@@ -56,8 +57,14 @@ def _train(options: argparse.Namespace) -> None:
         recipe = dataclasses.replace(recipe, coherence_weight=options.coherence_weight)
     run_folder = options.run or Path("runs") / recipe.name
     torch.manual_seed(recipe.seed)
+    network = SlimNetwork()
+    if recipe.initial:
+        initial = run_folder.parent / recipe.initial / NETWORK_FILE
+        if not initial.is_file():
+            raise ValueError(f"{recipe.name} starts from {recipe.initial}, but {initial} is missing; train that first")
+        network.load_state_dict(load_file(initial))
     trainer = Trainer(
-        SlimNetwork(),
+        network,
         recipe,
         style_picture=options.pictures / recipe.picture,
         photographs=options.photographs,

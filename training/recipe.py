@@ -10,7 +10,8 @@ from typing import Any
 class Recipe:
     """What to train and how; loss weights are relative to a content weight of 1.
 
-    `steps` of 0 means that a time budget decides. Sizes are in pixels of a side.
+    `initial` names the style whose trained network is the start, empty for random weights: what keeps the content
+    recognisable is learned once. `steps` of 0 means that a time budget decides. Sizes are in pixels of a side.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Recipe:
     artist: str
     artist_died: str
     year: str
+    initial: str = ""
     style_size_px: int = 512
     crop_px: int = 256
     batch: int = 4
