@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import OutputError, StylizeError, UsageError
-from .video_job import JobListener, JobReport, VideoJobs
+from .progress import Progress
+from .video_job import JobReport, VideoJobs
 
 VIDEO_SUFFIXES = frozenset(
     {
@@ -37,7 +38,7 @@ class BatchResult:
     input_path: Path
     output_path: Path
     report: JobReport | None
-    error: StylizeError | None
+    error: Exception | None
 
 
 def plan_batch(inputs: list[Path], output: Path) -> list[tuple[Path, Path]]:
@@ -68,8 +69,8 @@ def plan_batch(inputs: list[Path], output: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def run_batch(jobs: VideoJobs, pairs: list[tuple[Path, Path]], listener: JobListener) -> list[BatchResult]:
-    """Run all jobs in order; a StylizeError ends its own job only.
+def run_batch(jobs: VideoJobs, pairs: list[tuple[Path, Path]], listener: Progress) -> list[BatchResult]:
+    """Run all jobs in order; an error ends its own job only.
 
     Raises:
         OutputError: the output folder cannot be made.
@@ -84,7 +85,8 @@ def run_batch(jobs: VideoJobs, pairs: list[tuple[Path, Path]], listener: JobList
         try:
             report = jobs.run(input_path, output_path, listener)
             results.append(BatchResult(input_path, output_path, report, None))
-        except StylizeError as error:
+        except Exception as error:  # handed on in the result; the files that follow may be well
+            listener.failed(input_path, error)
             results.append(BatchResult(input_path, output_path, None, error))
     return results
 
@@ -96,10 +98,16 @@ def result_table(results: list[BatchResult]) -> str:
         if result.report is not None:
             figures = (str(result.report.frames), f"{result.report.frames_per_s:.1f}", f"ok: {result.output_path}")
         else:
-            figures = ("-", "-", f"FAILED: {result.error}")
+            figures = ("-", "-", f"FAILED: {_told(result.error)}")
         rows.append((result.input_path.name, *figures))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}" for row in rows)
+
+
+def _told(error: Exception | None) -> str:
+    if isinstance(error, StylizeError):
+        return str(error)
+    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _output_name(path: Path) -> str:

@@ -3,10 +3,16 @@
 import argparse
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .command import EXIT_FAILED, make_parser, run_command
 from .settings import PROGRESS_KINDS, Controls, Settings, add_options, read_options
+
+if TYPE_CHECKING:
+    from .progress import Progress
+    from .video_job import VideoJobs
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,25 +62,32 @@ def _run(options: argparse.Namespace) -> int:
     style = resolve_style(settings.style)
     if len(pairs) == 1:
         require_paths(*pairs[0], overwrite=settings.overwrite)
-    listener = make_listener(options.progress)
-    with VideoJobs(style, settings, controls) as jobs:
-        if len(pairs) == 1 and pairs[0][1] == output:
-            reports = [jobs.run(*pairs[0], listener).as_json()]
-            failed = False
+    single = len(pairs) == 1 and pairs[0][1] == output
+    with closing(make_listener(options.progress)) as progress, VideoJobs(style, settings, controls) as jobs:
+        if single:
+            reports, failed = [_run_single(jobs, *pairs[0], progress)], False
         else:
-            results = run_batch(jobs, pairs, listener)
+            results = run_batch(jobs, pairs, progress)
+            progress.close()
             print(result_table(results), file=sys.stderr)
-            failed = any(result.error is not None for result in results)
             reports = [
                 result.report.as_json()
                 if result.report
                 else {"input": str(result.input_path), "error": str(result.error)}
                 for result in results
             ]
+            failed = any(result.error is not None for result in results)
     if options.report is not None:
-        content = reports[0] if len(reports) == 1 else reports
         try:
-            options.report.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            options.report.write_text(json.dumps(reports[0] if single else reports, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise OutputError(f"cannot write the report {options.report}: {error.strerror}") from error
     return EXIT_FAILED if failed else 0
+
+
+def _run_single(jobs: "VideoJobs", input_path: Path, output_path: Path, progress: "Progress") -> dict[str, Any]:
+    try:
+        return jobs.run(input_path, output_path, progress).as_json()
+    except Exception as error:
+        progress.failed(input_path, error)
+        raise

@@ -1,7 +1,7 @@
 """Colour tags of a video, and the two conversions at its ends: decoded frame to RGB, RGB to frame for the encoder.
 
-A tag decides every conversion. Where there is none, the matrix is taken as players take it, from the size, and the output
-stays untagged, so that both directions make the same assumption.
+A tag decides every conversion. Where there is none, the matrix is taken as players take it, from the size, and the
+output stays untagged, so that both directions make the same assumption.
 """
 
 from dataclasses import dataclass

@@ -31,17 +31,19 @@ def run_command(name: str, work: Callable[[], int]) -> int:
 
     After the first Ctrl-C further ones are ignored while the job cleans up. `STYLIZE_DEBUG=1` shows tracebacks.
     """
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    handlers = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    debug = os.environ.get(DEBUG_VARIABLE) == "1"
+    interrupted = False
     try:
         return work()
     except StylizeError as error:
-        if os.environ.get(DEBUG_VARIABLE) == "1":
+        if debug:
             raise
-        print(f"\r{name}: {error}" if sys.stderr.isatty() else f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
-        print(f"\n{name}: stopped; nothing was written", file=sys.stderr)
+        interrupted = True
+        print(f"{name}: stopped; the unfinished output was removed", file=sys.stderr)
         return 128 + signal.SIGTERM if isinstance(interrupt, Terminated) else EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output is gone; Python would complain again when it flushes at exit.
@@ -50,6 +52,20 @@ def run_command(name: str, work: Callable[[], int]) -> int:
     except MemoryError:
         print(f"{name}: out of memory; try a smaller --size", file=sys.stderr)
         return EXIT_FAILED
+    except Exception as error:  # the border of the process: a fault of ours, told in one line like any other
+        if debug:
+            raise
+        text = " ".join(str(error).split())
+        print(
+            f"{name}: unexpected {type(error).__name__}: {text}; {DEBUG_VARIABLE}=1 shows where, please report it",
+            file=sys.stderr,
+        )
+        return EXIT_FAILED
+    finally:
+        # After an interrupt, more of them must not disturb Python's shutdown either.
+        if not interrupted:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

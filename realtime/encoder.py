@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 import av.error
@@ -12,6 +12,7 @@ from .errors import OutputError, UsageError
 from .media import reason
 
 if TYPE_CHECKING:
+    from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
 _ENCODER_OF_CODEC = {
@@ -70,7 +71,7 @@ def choose_encoder(
     extra: tuple[tuple[str, str], ...] = (),
     pixel_format: str = "yuv420p",
 ) -> EncoderChoice:
-    """Return the encoder for `codec` with its options; a hardware encoder is returned only if it encoded a test picture.
+    """Return the encoder for `codec` with its options, after it has encoded a test picture.
 
     Raises:
         UsageError: no such encoder, or it has no such option.
@@ -94,7 +95,8 @@ def choose_encoder(
         encoder = None
     if encoder is None or encoder.type != "video":
         raise UsageError(
-            f"--codec {codec} is no video encoder of this FFmpeg; use {', '.join(_ENCODER_OF_CODEC)}, auto, or h264_nvenc and the like"
+            f"--codec {codec} is no video encoder of this FFmpeg; "
+            f"use {', '.join(_ENCODER_OF_CODEC)}, auto, or h264_nvenc and the like"
         )
     formats = [item.name for item in encoder.video_formats or ()]
     if formats and pixel_format not in formats and not set(formats) & {"cuda", "qsv", "vaapi", "videotoolbox_vld"}:
@@ -121,8 +123,8 @@ def _options(name: str, *, crf: int | None, preset: str | None, extra: tuple[tup
 def configure_stream(stream: "VideoStream", *, time_base: Fraction, constant_frame_rate: bool) -> None:
     """Set what every encoder must be told.
 
-    Without a proof of a constant rate there are no B-frames: MP4 stores durations in coding order, so that reordering would
-    hand the duration of one frame to another.
+    Without a proof of a constant rate there are no B-frames: MP4 stores durations in coding order, so that reordering
+    would hand the duration of one frame to another.
     """
     context = stream.codec_context
     context.time_base = time_base
@@ -135,7 +137,7 @@ def _probe(choice: EncoderChoice, pixel_format: str) -> str | None:
     """Encode one grey picture; return why that failed, or None."""
     width, height = _PROBE_SIZE_PX
     try:
-        context = av.CodecContext.create(choice.name, "w")
+        context = cast("VideoCodecContext", av.CodecContext.create(choice.name, "w"))
         context.width, context.height = width, height
         context.pix_fmt = pixel_format
         context.time_base = Fraction(1, 25)

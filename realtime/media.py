@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 # Demuxers that take text, pictures or playlists for video.
 _NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "idf", "image2", "concat", "hls", "dash", "lavfi", "txt"})
+# A step back by more seconds is a new time line (recordings joined in one transport stream), a smaller one a bad time.
+NEW_TIME_LINE_S = 1
+# Brands of still pictures in MP4's clothes.
+_PICTURE_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
 
 
 def open_input(path: Path) -> "InputContainer":
@@ -24,10 +28,13 @@ def open_input(path: Path) -> "InputContainer":
     Raises:
         InputError: missing, unreadable, empty, not a media file, or no video in it.
     """
-    # FFmpeg's messages name no file and would tear the progress bar; failures arrive as exceptions.
-    av.logging.set_level(av.logging.PANIC)
+    # None, not PANIC: with any level PyAV (18.1) takes the GIL for errors that a decoding thread logs, and a decoder
+    # that is freed meanwhile waits for that thread with the GIL held: a deadlock. Failures arrive as exceptions.
+    av.logging.set_level(None)
     if path.is_dir():
         raise InputError(f"{path} is a folder; to stylise all videos in it, give a folder as output, too")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a regular file but a pipe or device")  # opening it could wait forever
     try:
         with path.open("rb") as file:
             if not file.read(1):
@@ -43,9 +50,13 @@ def open_input(path: Path) -> "InputContainer":
             f"{path} is not a media file that FFmpeg can read, or its index is missing ({reason(error)})"
         ) from error
     formats = set(container.format.name.split(","))
+    long_name = container.format.long_name
     if formats & _NOT_VIDEO_FORMATS or any(name.endswith("_pipe") for name in formats):
         container.close()
-        raise InputError(f"{path} is not a video but {container.format.long_name}")
+        raise InputError(f"{path} is not a video; FFmpeg takes it for {long_name}")
+    if container.metadata.get("major_brand", "").strip() in _PICTURE_BRANDS:
+        container.close()
+        raise InputError(f"{path} is not a video but a picture")
     return container
 
 
@@ -57,10 +68,10 @@ def main_video_stream(container: "InputContainer", path: Path) -> "VideoStream":
     """
     videos = [stream for stream in container.streams.video if not is_cover_art(stream)]
     if not videos:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
-        raise InputError(f"{path} holds no video ({kinds})")
+        kinds = {"cover art" if stream.type == "video" else stream.type for stream in container.streams}
+        raise InputError(f"{path} holds no video, only {', '.join(sorted(kinds)) or 'nothing'}")
     best = container.streams.best("video")
-    return best if best in videos else videos[0]  # type: ignore[return-value]
+    return best if best in videos else videos[0]
 
 
 def is_cover_art(stream: "VideoStream") -> bool:

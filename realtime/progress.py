@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from .video_job import JobListener, JobReport
 
@@ -16,7 +16,15 @@ JSON_INTERVAL_S = 0.5
 BAR_INTERVAL_S = 0.2
 
 
-def make_listener(kind: str, *, stream: TextIO | None = None, json_stream: TextIO | None = None) -> JobListener:
+class Progress(JobListener, Protocol):
+    """A listener that also hears of failures, and is closed when the last job has ended."""
+
+    def failed(self, input_path: Path, error: Exception) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def make_listener(kind: str, *, stream: TextIO | None = None, json_stream: TextIO | None = None) -> Progress:
     """Return the listener for `--progress KIND`; `auto` is a bar on a terminal and lines elsewhere.
 
     Text goes to `stream` (standard error), JSON to `json_stream` (standard output).
@@ -28,7 +36,7 @@ def make_listener(kind: str, *, stream: TextIO | None = None, json_stream: TextI
         return JsonProgress(json_stream or sys.stdout)
     if kind == "bar":
         return BarProgress(text)
-    return LineProgress(text, interval_s=LINE_INTERVAL_S if kind == "lines" else float("inf"))
+    return LineProgress(text, interval_s=LINE_INTERVAL_S) if kind == "lines" else NoProgress()
 
 
 def summary(report: JobReport) -> str:
@@ -38,6 +46,25 @@ def summary(report: JobReport) -> str:
         f"{report.output}: {report.frames} frames in {report.run_s:.1f} s, {report.frames_per_s:.1f} fps; "
         f"{report.engine}; {report.encoder}{memory}"
     )
+
+
+class NoProgress:
+    """Nothing; errors are the command's to say, notes are in the report."""
+
+    def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
+        pass
+
+    def advanced(self, frames: int) -> None:
+        pass
+
+    def finished(self, report: JobReport) -> None:
+        pass
+
+    def failed(self, input_path: Path, error: Exception) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class LineProgress:
@@ -71,7 +98,15 @@ class LineProgress:
             self._say(
                 f"note: {report.corrupt_packets} corrupt packets in the input; their frames are missing or damaged"
             )
+        if report.repaired_timestamps:
+            self._say(f"note: {report.repaired_timestamps} missing or disordered timestamps in the input were repaired")
         self._say(summary(report))
+
+    def failed(self, input_path: Path, error: Exception) -> None:
+        """Say nothing: the command says it once, in its last line or table."""
+
+    def close(self) -> None:
+        pass
 
     def _say(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
@@ -87,7 +122,7 @@ class BarProgress(LineProgress):
     def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
         from tqdm import tqdm
 
-        self.stop()
+        self.close()
         super().started(input_path=input_path, output_path=output_path, engine=engine, frames_expected=frames_expected)
         self._bar = tqdm(
             total=frames_expected,
@@ -103,17 +138,20 @@ class BarProgress(LineProgress):
         self._bar.update(frames - self._bar.n)
 
     def finished(self, report: JobReport) -> None:
-        self.stop()
+        self.close()
         super().finished(report)
 
-    def stop(self) -> None:
+    def failed(self, input_path: Path, error: Exception) -> None:
+        self.close()
+
+    def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
 
 class JsonProgress:
-    """One JSON object a line: `started`, `progress` twice a second, `finished` with the report."""
+    """One JSON object a line: `started`, `progress` twice a second, `finished` with the report or `failed`."""
 
     def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -153,6 +191,12 @@ class JsonProgress:
 
     def finished(self, report: JobReport) -> None:
         self._say({"event": "finished", **report.as_json()})
+
+    def failed(self, input_path: Path, error: Exception) -> None:
+        self._say({"event": "failed", "input": str(input_path), "error": str(error)})
+
+    def close(self) -> None:
+        pass
 
     def _say(self, values: dict[str, Any]) -> None:
         print(json.dumps(values), file=self._stream, flush=True)

@@ -1,29 +1,36 @@
-"""Carry everything but the main video into the output: audio and subtitles packet for packet, cover art, data, attachments.
+"""Carry all but the main video into the output, packet for packet: audio, subtitles, cover art, data, attachments.
 
-Reads the input a second time, so that the decoding of the video needs to know nothing of it. What the container cannot hold is
-converted (audio, text subtitles) or left out; `notes` say so.
+Reads the input a second time, so that the decoding of the video needs to know nothing of it. What the container cannot
+hold is converted (audio, text subtitles) or left out; `notes` say so.
 """
 
 import io
-from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import av
 import av.error
-from av.subtitles.subtitle import SubtitleSet
 
-from .media import is_cover_art, main_video_stream, open_input
+from .media import NEW_TIME_LINE_S, is_cover_art, main_video_stream, open_input
+from .stream_convert import (
+    AudioTranscoder,
+    PacketCopier,
+    StreamCarrier,
+    SubtitleConverter,
+    add_copy,
+    copy_description,
+    describing_metadata,
+)
 
 if TYPE_CHECKING:
-    from av.audio.stream import AudioStream
     from av.container import OutputContainer
-    from av.packet import Packet
+    from av.container.core import Chapter
     from av.stream import Stream
-    from av.subtitles.stream import SubtitleStream
     from av.video.stream import VideoStream
+
+    from .stream_convert import AnyPacket
 
 # What audio is encoded to where its codec cannot be held, by container.
 _AUDIO_ENCODER = {"mp4": "aac", "mov": "aac", "mpegts": "aac", "matroska": "aac", "webm": "libopus"}
@@ -31,12 +38,13 @@ _TEXT_SUBTITLE_ENCODER = {"mp4": "mov_text", "mov": "mov_text", "matroska": "sub
 _TEXT_SUBTITLE_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text", "ttml"})
 
 
-class StreamCarrier(Protocol):
-    """Takes the packets of one input stream and yields those of one output stream."""
-
-    def carry(self, packet: "Packet") -> "list[Packet]": ...
-
-    def finish(self) -> "list[Packet]": ...
+_TRANSPORT_STREAM_CODECS = frozenset(
+    {"aac", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus", "dvb_subtitle", "dvb_teletext"}
+)
+_PICTURE_OF_CODEC = {"mjpeg": (".jpg", "image/jpeg"), "png": (".png", "image/png")}
+# Streams are interleaved only roughly: reading begins this many seconds before what is wanted. A subtitle that begins
+# still earlier is lost.
+SEEK_MARGIN_S = 10
 
 
 class StreamCopier:
@@ -47,27 +55,31 @@ class StreamCopier:
 
     def __init__(self, path: Path, *, time_shift_s: Fraction, end_s: Fraction | None) -> None:
         self.notes: list[str] = []
+        self._path = path
         self._container = open_input(path)
         self._main = main_video_stream(self._container, path)
         self._time_shift_s = time_shift_s
         self._end_s = end_s
         self._carriers: dict[int, StreamCarrier] = {}
-        self._packets: Iterator[Packet] = iter(())
-        self._next: Packet | None = None
+        self._packets: Iterator[AnyPacket] = iter(())
+        self._next: AnyPacket | None = None
 
     def close(self) -> None:
         self._container.close()
 
+    def time_bases(self) -> list[Fraction]:
+        """Return the clocks of the audio streams."""
+        return [stream.time_base for stream in self._container.streams.audio if stream.time_base]
+
     def add_streams(self, output: "OutputContainer", *, main_video: "Callable[[], VideoStream]") -> "VideoStream":
         """Add an output stream for every stream that can be carried, and `main_video()` at its place; return that."""
-        output.metadata.update(self._container.metadata)
+        output.metadata.update(describing_metadata(self._container.metadata))
         self._copy_chapters(output)
         carried: list[Stream] = []
         for stream in self._container.streams:
             if stream.index == self._main.index:
                 main = main_video()
-                main.metadata.update({key: text for key, text in stream.metadata.items() if key.lower() != "encoder"})
-                main.disposition = stream.disposition
+                copy_description(main, stream)
                 continue
             carrier = self._carrier_for(stream, output)
             if carrier is not None:
@@ -79,7 +91,7 @@ class StreamCopier:
 
     def copy_until(self, time_s: Fraction, output: "OutputContainer") -> None:
         """Copy the packets that begin up to `time_s` of the output."""
-        while self._next is not None and _packet_time_s(self._next) - self._time_shift_s <= time_s:
+        while self._next is not None and _packet_time_s(self._next) <= time_s:
             self._carry(self._next, output)
             self._next = next(self._packets, None)
 
@@ -92,37 +104,43 @@ class StreamCopier:
             for packet in carrier.finish():
                 output.mux(packet)
 
-    def _read(self, streams: "list[Stream]") -> "Iterator[Packet]":
+    def _read(self, streams: "list[Stream]") -> "Iterator[AnyPacket]":
+        """Yield the packets of the range, with their times in the output."""
         if not streams:
             return
         if self._time_shift_s:
             try:
-                self._container.seek(int(self._time_shift_s * 1_000_000))
+                self._container.seek(max(0, int((self._time_shift_s - SEEK_MARGIN_S) * 1_000_000)))
             except av.error.FFmpegError:
                 pass  # no index: everything is read, and what lies before the start is left out below
+        time_lines = {stream.index: _TimeLine(strict=stream.type == "audio") for stream in streams}
         packets = self._container.demux(streams)
         while True:
             try:
                 packet = next(packets)
             except (StopIteration, av.error.FFmpegError, OSError):
                 return
-            if packet.dts is None and packet.pts is None:
-                continue  # the empty packet at the end of each stream
-            begin_s = _packet_time_s(packet)
-            end_s = begin_s + (packet.duration or 0) * packet.time_base
-            after_start = not self._time_shift_s or end_s > self._time_shift_s or _is_cover_packet(packet)
-            before_end = self._end_s is None or begin_s < self._end_s
-            if after_start and before_end:
-                yield packet
+            if not packet.size:
+                continue  # the one that ends each stream
+            if _is_cover_packet(packet):
+                packet.pts = packet.dts = 0
+            elif packet.dts is None and packet.pts is None:
+                continue  # nothing says when it is due
+            else:
+                time_lines[packet.stream_index].continue_with(packet)
+                begin_s = _packet_time_s(packet)
+                end_s = begin_s + (packet.duration or 0) * packet.time_base
+                if self._time_shift_s and end_s <= self._time_shift_s:
+                    continue
+                if self._end_s is not None and begin_s >= self._end_s:
+                    continue
+                shift = round(self._time_shift_s / packet.time_base)
+                packet.pts = packet.pts - shift if packet.pts is not None else None
+                packet.dts = packet.dts - shift if packet.dts is not None else None
+            yield packet
 
-    def _carry(self, packet: "Packet", output: "OutputContainer") -> None:
-        carrier = self._carriers[packet.stream_index]
-        shift = round(self._time_shift_s / packet.time_base) if not _is_cover_packet(packet) else 0
-        if packet.pts is not None:
-            packet.pts -= shift
-        if packet.dts is not None:
-            packet.dts -= shift
-        for carried in carrier.carry(packet):
+    def _carry(self, packet: "AnyPacket", output: "OutputContainer") -> None:
+        for carried in self._carriers[packet.stream_index].carry(packet):
             output.mux(carried)
 
     def _carrier_for(self, stream: "Stream", output: "OutputContainer") -> "StreamCarrier | None":
@@ -131,119 +149,86 @@ class StreamCopier:
         if stream.type == "video" and not is_cover_art(stream):  # type: ignore[arg-type]
             self.notes.append(f"{name} is a second video and is left out")
             return None
+        if stream.type == "data" and "timecode" in stream.metadata and container_name in ("mp4", "mov"):
+            return None  # the muxer makes this track anew from the same tag of the video
+        if stream.type == "video" and container_name == "matroska" and self._attach_cover(stream, output):
+            return None
         if _container_holds(container_name, stream):
-            return _PacketCopier(stream, output)
+            return PacketCopier(stream, output)
         if stream.type == "audio" and container_name in _AUDIO_ENCODER:
             encoder = _AUDIO_ENCODER[container_name]
             self.notes.append(f"{name} cannot be held by {container_name}: re-encoded to {encoder}")
-            return _AudioTranscoder(stream, output, encoder=encoder)  # type: ignore[arg-type]
+            return AudioTranscoder(stream, output, encoder=encoder)  # type: ignore[arg-type]
         is_text = _codec_name(stream) in _TEXT_SUBTITLE_CODECS
         if stream.type == "subtitle" and is_text and container_name in _TEXT_SUBTITLE_ENCODER:
             encoder = _TEXT_SUBTITLE_ENCODER[container_name]
             self.notes.append(f"{name} cannot be held by {container_name}: converted to {encoder}")
-            return _SubtitleConverter(stream, output, encoder=encoder)  # type: ignore[arg-type]
+            return SubtitleConverter(stream, output, encoder=encoder)  # type: ignore[arg-type]
         self.notes.append(f"{name} cannot be held by {container_name} and is left out; .mkv holds more")
         return None
 
+    def _attach_cover(self, stream: "Stream", output: "OutputContainer") -> bool:
+        """Attach cover art as Matroska wants it, and return whether that was done: a stream would be a second video."""
+        kind = _PICTURE_OF_CODEC.get(_codec_name(stream))
+        if kind is None:
+            return False
+        suffix, mime_type = kind
+        with open_input(self._path) as container:
+            packet = next(container.demux(container.streams[stream.index]), None)
+            if packet is not None and packet.size:
+                output.add_attachment(f"cover{suffix}", mime_type, bytes(packet))
+        return True
+
     def _copy_chapters(self, output: "OutputContainer") -> None:
-        chapters = []
+        chapters: list[Chapter] = []
         for chapter in self._container.chapters():
-            shift = round(self._time_shift_s / chapter["time_base"])
-            moved = {**chapter, "start": max(0, chapter["start"] - shift), "end": chapter["end"] - shift}
-            if moved["end"] > 0 and (self._end_s is None or chapter["start"] * chapter["time_base"] < self._end_s):
-                chapters.append(moved)
+            time_base = chapter["time_base"]
+            if time_base is None:
+                continue
+            shift = round(self._time_shift_s / time_base)
+            begin, end = max(0, chapter["start"] - shift), chapter["end"] - shift
+            begins_in_range = self._end_s is None or chapter["start"] * time_base < self._end_s
+            if end > 0 and begins_in_range:
+                if self._end_s is not None:
+                    end = min(end, round((self._end_s - self._time_shift_s) / time_base))
+                chapters.append({**chapter, "start": begin, "end": end})
         output.set_chapters(chapters)
 
 
-class _PacketCopier:
-    def __init__(self, stream: "Stream", output: "OutputContainer") -> None:
-        self._stream = _add_copy(output, stream)
+class _TimeLine:
+    """Makes the decoding times of one stream grow, as muxers demand; what is in order stays as it is.
 
-    def carry(self, packet: "Packet") -> "list[Packet]":
-        packet.stream = self._stream
-        return [packet]
+    `strict` streams may not have two packets of one time.
+    """
 
-    def finish(self) -> "list[Packet]":
-        return []
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self._last: int | None = None
+        self._next = 0
+        self._offset = 0
 
-
-class _AudioTranscoder:
-    """Decode and encode audio whose codec the container cannot hold; timestamps stay those of the samples."""
-
-    def __init__(self, stream: "AudioStream", output: "OutputContainer", *, encoder: str) -> None:
-        self._input = stream
-        # Opus knows few rates, and 48 kHz is the one that it works in.
-        rate = 48000 if encoder == "libopus" else stream.codec_context.sample_rate
-        self._output = output.add_stream(encoder, rate=rate, layout=stream.codec_context.layout.name)
-        self._output.metadata.update(stream.metadata)
-        self._output.disposition = stream.disposition
-        context = self._output.codec_context
-        self._resampler = av.AudioResampler(format=context.format, layout=context.layout, rate=rate)
-        self._samples: av.AudioFifo = av.AudioFifo()
-
-    def carry(self, packet: "Packet") -> "list[Packet]":
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError:
-            return []
-        return self._encode([resampled for frame in frames for resampled in self._resampler.resample(frame)])  # type: ignore[arg-type]
-
-    def finish(self) -> "list[Packet]":
-        packets = self._encode(self._resampler.resample(None), last=True)
-        return [*packets, *self._output.encode(None)]  # type: ignore[list-item]
-
-    def _encode(self, frames: "list[av.AudioFrame]", *, last: bool = False) -> "list[Packet]":
-        for frame in frames:
-            self._samples.write(frame)
-        packets: list[Packet] = []
-        size = self._output.codec_context.frame_size or 1024
-        ready = deque(self._samples.read_many(size, partial=last))
-        while ready:
-            packets += self._output.encode(ready.popleft())  # type: ignore[arg-type]
-        return packets
-
-
-class _SubtitleConverter:
-    """Decode a text subtitle and encode it in the container's own text format."""
-
-    def __init__(self, stream: "SubtitleStream", output: "OutputContainer", *, encoder: str) -> None:
-        self._input = stream
-        self._output: SubtitleStream = output.add_stream(encoder)  # type: ignore[assignment]
-        self._output.metadata.update(stream.metadata)
-        self._output.disposition = stream.disposition
-        self._output.time_base = stream.time_base
-        self._output.codec_context.time_base = stream.time_base
-        self._output.codec_context.subtitle_header = stream.codec_context.subtitle_header
-
-    def carry(self, packet: "Packet") -> "list[Packet]":
-        try:
-            subtitle: SubtitleSet | None = self._input.codec_context.decode2(packet)
-            if subtitle is None or not len(subtitle):
-                return []
-            encoded = self._output.codec_context.encode_subtitle(subtitle)
-        except av.error.FFmpegError:
-            return []
-        encoded.stream = self._output
-        encoded.time_base = packet.time_base
-        encoded.pts, encoded.dts, encoded.duration = packet.pts, packet.dts, packet.duration
-        return [encoded]
-
-    def finish(self) -> "list[Packet]":
-        return []
-
-
-def _add_copy(output: "OutputContainer", stream: "Stream") -> "Stream":
-    copy = output.add_stream_from_template(stream, opaque=True)
-    copy.metadata.update(stream.metadata)
-    copy.disposition = stream.disposition
-    return copy
+    def continue_with(self, packet: "AnyPacket") -> None:
+        ticks = packet.dts if packet.dts is not None else packet.pts
+        assert ticks is not None, "packets without any time are left out"
+        offset = self._offset
+        if self._last is not None and ticks + offset < self._last + self._strict:
+            if (self._last - ticks - offset) * packet.time_base > NEW_TIME_LINE_S:
+                offset = self._offset = self._next - ticks
+            else:
+                offset = self._last + self._strict - ticks
+        if offset:
+            packet.pts = packet.pts + offset if packet.pts is not None else None
+        packet.dts = self._last = ticks + offset
+        self._next = self._last + max(1, packet.duration or 0)
 
 
 def _container_holds(container_name: str, stream: "Stream") -> bool:
     """Return whether a file of that format with a copy of this stream can be begun: asked of the muxer itself."""
+    if container_name == "mpegts" and _codec_name(stream) not in _TRANSPORT_STREAM_CODECS:
+        return False  # FFmpeg would write it as private data, which nobody reads
     try:
         with av.open(io.BytesIO(), "w", format=container_name) as trial:
-            _add_copy(trial, stream)
+            add_copy(trial, stream)
             trial.start_encoding()
     except (av.error.FFmpegError, ValueError, OSError):
         return False
@@ -251,13 +236,13 @@ def _container_holds(container_name: str, stream: "Stream") -> bool:
 
 
 def _codec_name(stream: "Stream") -> str:
-    return stream.codec_context.name if stream.codec_context is not None else "unknown"
+    return stream.codec_context.codec.canonical_name if stream.codec_context is not None else "unknown"
 
 
-def _is_cover_packet(packet: "Packet") -> bool:
+def _is_cover_packet(packet: "AnyPacket") -> bool:
     return packet.stream.type == "video"
 
 
-def _packet_time_s(packet: "Packet") -> Fraction:
+def _packet_time_s(packet: "AnyPacket") -> Fraction:
     ticks = packet.dts if packet.dts is not None else packet.pts
     return Fraction(ticks or 0) * packet.time_base

@@ -1,9 +1,10 @@
-"""Write a video file: encode the frames, carry the other streams along, and appear under the final name only when whole."""
+"""Write a video file: encode frames, carry the other streams along, and take the final name only when whole."""
 
 import errno
 import os
 import secrets
 from fractions import Fraction
+from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,9 @@ from .stream_copy import StreamCopier
 from .video_source import VideoInfo
 
 if TYPE_CHECKING:
-    from av.packet import Packet
     from av.video.stream import VideoStream
+
+    from .stream_convert import AnyPacket
 
 # FFmpeg's muxer for each file suffix that can hold exact timestamps.
 FORMAT_OF_SUFFIX = {
@@ -36,13 +38,22 @@ FORMAT_OF_SUFFIX = {
 }
 # Muxers whose ticks are coarser than some inputs'; what they do to timestamps is said to the user.
 _TICKS_PER_S = {"matroska": 1000, "webm": 1000, "mpegts": 90000}
+# By default FFmpeg shifts everything where the priming of AAC begins before 0, although both formats can say so.
+_EXACT_TIMES = {"avoid_negative_ts": "disabled"}
 _MUXER_OPTIONS = {
     "mp4": {"movflags": "faststart"},
     "mov": {"movflags": "faststart"},
-    "mpegts": {"mpegts_copyts": "1"},
+    "matroska": _EXACT_TIMES,
+    "webm": _EXACT_TIMES,
+    "mpegts": {"mpegts_copyts": "1", **_EXACT_TIMES},
 }
+# FFmpeg's own, and what leaves room for hours in the 32 bits that old players read.
+_MOVIE_TIMESCALE_MIN, _MOVIE_TIMESCALE_MAX = 1000, 10_000_000
 _FORMATS_WITHOUT_DISPLAY_MATRIX = frozenset({"mpegts"})
+_CODECS_WITH_PIXEL_ASPECT = ("264", "265", "hevc", "mpeg", "ffv1")
 _PART_SUFFIX = ".part"
+# Characters of the final name that the hidden file shows: with all of them it could be too long for the file system.
+_PART_NAME_LENGTH = 40
 _CHROMA_HALVED_FORMATS = ("yuv420", "yuvj420", "nv12", "p010", "nv21")
 
 
@@ -63,8 +74,8 @@ def output_format(path: Path) -> str:
 class VideoFileSink:
     """Encode frames of `info`'s video to `path`, at their exact times.
 
-    Everything is written to a hidden file beside `path`, which takes its name in `finish`; `close` without `finish` removes it.
-    `copier` brings the other streams.
+    Everything is written to a hidden file beside `path`, which takes its name in `finish`; `close` without `finish`
+    removes it. `copier` brings the other streams.
 
     Raises:
         OutputError: the file cannot be created or written (permissions, full disk, ...).
@@ -75,7 +86,7 @@ class VideoFileSink:
     ) -> None:
         self.notes: list[str] = []
         self._path = path
-        self._part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PART_SUFFIX}")
+        self._part = path.with_name(f".{path.name[:_PART_NAME_LENGTH]}.{secrets.token_hex(4)}{_PART_SUFFIX}")
         self._info = info
         self._pixel_format = pixel_format
         self._copier = copier
@@ -83,6 +94,12 @@ class VideoFileSink:
         self._durations: dict[int, int] = {}
         self._container: av.container.OutputContainer | None = None
         self._rotation_quarters = _quarter_turns(info) if self._format_name in _FORMATS_WITHOUT_DISPLAY_MATRIX else 0
+        # PyAV (18.1) cannot tell Matroska's muxer of them: they are kept only by codecs that write them themselves.
+        self._squares_pixels = (
+            self._format_name in ("matroska", "webm")
+            and info.sample_aspect_ratio not in (None, 1)
+            and not any(name in encoder.name for name in _CODECS_WITH_PIXEL_ASPECT)
+        )
         self._size = self._coded_size(info.width, info.height)
         self._converter = ColorConverter(info.color_tags, height=info.height)
         try:
@@ -91,12 +108,16 @@ class VideoFileSink:
                 "file:" + os.fspath(self._part),
                 "w",
                 format=self._format_name,
-                options=_MUXER_OPTIONS.get(self._format_name, {}),
+                container_options=self._muxer_options(),
+                metadata_errors="replace",
             )
             self._stream = self._add_streams(encoder)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             self.close()
             raise self._failure(error) from error
+        except BaseException:
+            self.close()
+            raise
         self._say_tick_rounding()
 
     def __enter__(self) -> "VideoFileSink":
@@ -140,6 +161,17 @@ class VideoFileSink:
                 pass  # the file is thrown away; why it could not be written has been raised by `write`
         self._part.unlink(missing_ok=True)
 
+    def _muxer_options(self) -> dict[str, str]:
+        options = _MUXER_OPTIONS[self._format_name]
+        if self._format_name not in ("mp4", "mov"):
+            return options
+        # The start of each stream is stored in ticks of the movie, by default milliseconds.
+        time_bases = [self._info.time_base, *(self._copier.time_bases() if self._copier is not None else [])]
+        ticks_per_s = lcm(*(time_base.denominator for time_base in time_bases))
+        if ticks_per_s > _MOVIE_TIMESCALE_MAX:
+            ticks_per_s = self._info.time_base.denominator
+        return {**options, "movie_timescale": str(max(ticks_per_s, _MOVIE_TIMESCALE_MIN))}
+
     def _add_streams(self, encoder: EncoderChoice) -> "VideoStream":
         assert self._container is not None
         info = self._info
@@ -167,12 +199,12 @@ class VideoFileSink:
         context.colorspace = info.color_tags.matrix
         context.color_primaries = info.color_tags.primaries
         context.color_trc = info.color_tags.transfer
-        if info.sample_aspect_ratio:
+        if info.sample_aspect_ratio and not self._squares_pixels:
             ratio = info.sample_aspect_ratio
             context.sample_aspect_ratio = 1 / ratio if self._rotation_quarters % 2 else ratio
         return stream
 
-    def _mux(self, packets: "list[Packet]") -> None:
+    def _mux(self, packets: "list[AnyPacket]") -> None:
         assert self._container is not None
         for packet in packets:
             duration = self._durations.pop(packet.pts, None) if packet.pts is not None else None
@@ -185,11 +217,18 @@ class VideoFileSink:
     def _coded_size(self, width: int, height: int) -> tuple[int, int]:
         if self._rotation_quarters % 2:
             width, height = height, width
+        ratio = self._info.sample_aspect_ratio
+        if self._squares_pixels and ratio:
+            width = max(1, round(width * ratio))
+            self.notes.append(
+                f"{self._format_name} with this codec cannot say that pixels are not square ({ratio.numerator}:"
+                f"{ratio.denominator}): the picture is scaled to {width}x{height}"
+            )
         if self._pixel_format.startswith(_CHROMA_HALVED_FORMATS) and (width % 2 or height % 2):
             even = (width + width % 2, height + height % 2)
             self.notes.append(
-                f"{self._pixel_format} needs even sizes: {width}x{height} is extended by its edge to {even[0]}x{even[1]}; "
-                "--pix-fmt yuv444p keeps the size"
+                f"{self._pixel_format} needs even sizes: {width}x{height} is extended by its edge to "
+                f"{even[0]}x{even[1]}; --pix-fmt yuv444p keeps the size"
             )
             return even
         return width, height
@@ -197,6 +236,8 @@ class VideoFileSink:
     def _padded(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self._rotation_quarters:
             rgb = np.ascontiguousarray(np.rot90(rgb, self._rotation_quarters))
+        if self._squares_pixels:
+            rgb = np.asarray(cv2.resize(rgb, self._size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
         right, bottom = self._size[0] - rgb.shape[1], self._size[1] - rgb.shape[0]
         if right or bottom:
             padded = cv2.copyMakeBorder(rgb, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
@@ -207,8 +248,8 @@ class VideoFileSink:
         ticks = _TICKS_PER_S.get(self._format_name)
         if ticks and (Fraction(ticks) * self._info.time_base).denominator != 1:
             self.notes.append(
-                f"{self._format_name} counts time in 1/{ticks} s, the input in {self._info.time_base} s: timestamps are rounded; "
-                ".mp4 keeps them exactly"
+                f"{self._format_name} counts time in 1/{ticks} s, the input in {self._info.time_base} s: "
+                "timestamps are rounded; .mp4 keeps them exactly"
             )
 
     def _failure(self, error: Exception) -> OutputError:
@@ -221,7 +262,7 @@ class VideoFileSink:
 
 
 def _quarter_turns(info: VideoInfo) -> int:
-    """Return the counter-clockwise quarter turns that make the picture upright, for rotations by multiples of 90 degrees."""
+    """Return the counter-clockwise quarter turns that make the picture upright."""
     if info.display_matrix is None:
         return 0
     a, b = info.display_matrix[0], info.display_matrix[1]

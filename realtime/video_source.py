@@ -1,10 +1,12 @@
 """Read a video file: decode, deinterlace, map HDR to SDR, convert to RGB; every frame once, with its exact time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from heapq import heappop, heappush
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import av.error
@@ -14,10 +16,22 @@ import numpy as np
 from .color import SDR_TAGS, ColorConverter, ColorTags
 from .errors import InputError
 from .frame import Frame
-from .media import main_video_stream, open_input, reason
+from .media import NEW_TIME_LINE_S, main_video_stream, open_input, reason
+from .picture_filter import PictureFilter
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
 # Frame rate assumed where neither stream nor frames tell one: only the duration of a lone frame depends on it.
 FALLBACK_FRAME_RATE = Fraction(25)
+# Read errors without a packet between them after which the rest of a file is given up.
+READ_ERRORS_MAX = 20
+# How far before --start decoding begins, tried in turn.
+SEEK_MARGINS_S = (0, 5, 20, 80)
+# AVI counts frames in coding order; for these codecs FFmpeg's guess at presentation times is wrong: 1 4 3 5 2 for 1 2 3
+# 4 5 (8.1).
+_WITHOUT_PTS = frozenset({("avi", "h264"), ("avi", "hevc")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +53,9 @@ class VideoInfo:
 class VideoFileSource:
     """Frames of the main video stream of a file between `start_s` and `end_s`, counted from its first frame.
 
-    With `start_s`, the times of frames begin at 0; `time_shift_s` is what was taken off. The decoder runs while iterating, in
-    the iterating thread. `corrupt_packets` and `repaired_timestamps` count what was wrong with the file; `notes` say in words
-    what the user should know.
+    With `start_s`, the times of frames begin at 0; `time_shift_s` is what was taken off. The decoder runs while
+    iterating, in the iterating thread. `corrupt_packets` and `repaired_timestamps` count what was wrong with the file;
+    `notes` say in words what the user should know.
 
     Raises:
         InputError: the file cannot be opened or holds no frame in the range.
@@ -49,18 +63,13 @@ class VideoFileSource:
 
     def __init__(self, path: Path, *, start_s: Fraction | None = None, end_s: Fraction | None = None) -> None:
         self.path = path
-        self.corrupt_packets = 0
         self.repaired_timestamps = 0
         self.notes: list[str] = []
-        self._container = open_input(path)
+        self._open()
         try:
-            self._stream = main_video_stream(self._container, path)
-            self._time_base = self._stream.time_base or Fraction(1, 90000)
             self._origin_s = (self._stream.start_time or 0) * self._time_base
             self._start_s = self._origin_s + start_s if start_s else None
             self.end_s = self._origin_s + end_s if end_s is not None else None
-            self._stream.thread_type = "AUTO"
-            self._decoded = self._decode()
             self._first = self._first_frame()
             self.time_shift_s = self._time_of(self._first) if self._start_s is not None else Fraction(0)
             self.info = self._describe(self._first)
@@ -82,21 +91,32 @@ class VideoFileSource:
     def __iter__(self) -> Iterator[Frame]:
         index = 0
         last_pts_s: Fraction | None = None
+        shift_s = self.time_shift_s
         duration_s = 1 / self.info.frame_rate
         for picture in self._filtered():
-            ticks, duration_ticks = picture.pts, picture.duration
-            pts_s = self._time_of(picture) - self.time_shift_s if ticks is not None else None
-            if pts_s is None:
-                pts_s = last_pts_s + duration_s if last_pts_s is not None else Fraction(0)
-            if last_pts_s is not None and pts_s <= last_pts_s:
-                pts_s = last_pts_s + self._time_base
+            following_s = last_pts_s + duration_s if last_pts_s is not None else Fraction(0)
+            pts_s = self._time_of(picture) - shift_s if picture.pts is not None else following_s
+            if picture.pts is None:
                 self.repaired_timestamps += 1
-            if duration_ticks:
-                duration_s = duration_ticks * (picture.time_base or self._time_base)
-            rgb = self._converter.to_rgb(picture, width=self.info.width, height=self.info.height)
+            elif last_pts_s is not None and pts_s <= last_pts_s:
+                self.repaired_timestamps += 1
+                if last_pts_s - pts_s > NEW_TIME_LINE_S:
+                    self._note("the time of the input jumps back; it is continued from there")
+                    shift_s += pts_s - following_s
+                    pts_s = following_s
+                else:
+                    pts_s = last_pts_s + self._time_base
+            if picture.duration:
+                duration_s = picture.duration * (picture.time_base or self._time_base)
+            try:
+                rgb = self._converter.to_rgb(picture, width=self.info.width, height=self.info.height)
+            except (av.error.FFmpegError, ValueError):
+                self.corrupt_packets += 1
+                continue
             if (picture.width, picture.height) != (self.info.width, self.info.height):
                 self._note(
-                    f"the picture changes its size in mid-stream; all frames are scaled to {self.info.width}x{self.info.height}"
+                    "the picture changes its size in mid-stream; "
+                    f"all frames are scaled to {self.info.width}x{self.info.height}"
                 )
             last_pts_s = pts_s
             yield Frame(rgb, pts_s, duration_s, index)
@@ -111,13 +131,46 @@ class VideoFileSource:
     def _time_of(self, picture: av.VideoFrame) -> Fraction:
         return Fraction(picture.pts or 0) * (picture.time_base or self._time_base)
 
+    def _open(self) -> None:
+        self._container = open_input(self.path)
+        try:
+            self._stream = main_video_stream(self._container, self.path)
+        except BaseException:
+            self._container.close()
+            raise
+        self._stream.thread_type = "AUTO"
+        self._time_base = self._stream.time_base or Fraction(1, 90000)
+        self._restart_decoding()
+
+    def _restart_decoding(self) -> None:
+        self.corrupt_packets = 0
+        self._times_in: list[int] = []  # a heap
+        self._decoded: Iterator[av.VideoFrame] = self._decode()
+
+    def _go_before(self, start_s: Fraction) -> None:
+        """Seek to a key frame at or before `start_s`.
+
+        Formats without an index miss it: then go back further, at last to the beginning.
+        """
+        for margin_s in SEEK_MARGINS_S:
+            if start_s - margin_s <= self._origin_s:
+                break
+            try:
+                self._container.seek(int((start_s - margin_s) / self._time_base), stream=self._stream)
+            except av.error.FFmpegError:
+                break
+            self._restart_decoding()
+            picture = next(self._decoded, None)
+            if picture is not None and picture.key_frame and self._time_of(picture) <= start_s:
+                self._decoded = chain([picture], self._decoded)
+                return
+        self._container.close()
+        self._open()
+
     def _first_frame(self) -> av.VideoFrame:
         """Decode up to the first frame of the range and leave it to be served again."""
         if self._start_s is not None:
-            try:
-                self._container.seek(int(self._start_s / self._time_base), stream=self._stream)
-            except av.error.FFmpegError:
-                pass  # no index: decoding from the beginning finds the place, only later
+            self._go_before(self._start_s)
         for picture in self._decoded:
             if self._start_s is None or self._time_of(picture) >= self._start_s:
                 if self.end_s is not None and self._time_of(picture) >= self.end_s:
@@ -126,7 +179,8 @@ class VideoFileSource:
         if self._start_s is not None or self.end_s is not None:
             raise InputError(f"{self.path} has no frame between --start and --end")
         raise InputError(
-            f"no frame of {self.path} can be decoded ({self._stream.codec_context.name}); the file is damaged or truncated"
+            f"no frame of {self.path} can be decoded ({self._stream.codec_context.name}); "
+            "the file is damaged or truncated"
         )
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
@@ -136,43 +190,74 @@ class VideoFileSource:
                 return
             yield picture
 
+    def _in_order(self, pictures: list[av.VideoFrame]) -> list[av.VideoFrame]:
+        """Give pictures of a file without presentation times the earliest time of those packets that went in."""
+        for picture in pictures:
+            if self._times_in:
+                picture.pts = heappop(self._times_in)
+        return pictures
+
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Decode what can be decoded: a corrupt packet costs its frames, not the rest of the file."""
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except (av.error.FFmpegError, OSError) as error:
-                self._note(f"reading stopped early: {reason(error)}")
-                return
+        without_pts = (self._container.format.name, self._stream.codec_context.name) in _WITHOUT_PTS
+        for packet in self._demux():
+            if without_pts and packet.dts is not None:
+                heappush(self._times_in, packet.dts)
             try:
                 pictures = packet.decode()
             except av.error.FFmpegError:
+                self._times_in[:1] = []
                 self.corrupt_packets += 1
                 continue
-            if packet.is_corrupt:
+            if packet.is_corrupt or any(picture.is_corrupt for picture in pictures):
                 self.corrupt_packets += 1
-            yield from pictures
+            yield from self._in_order(pictures)
+        # The flush may fail on a corrupt packet that a decoding thread still held; good frames can follow.
+        for _ in range(READ_ERRORS_MAX):
+            try:
+                yield from self._in_order(self._stream.codec_context.decode(None))
+            except av.error.EOFError:
+                return
+            except av.error.FFmpegError:
+                self.corrupt_packets += 1
+
+    def _demux(self) -> "Iterator[Packet[VideoStream]]":
+        """Yield the packets of the video without the empty one that ends it, past damaged places."""
+        errors = 0
+        while True:
+            try:
+                for packet in self._container.demux(self._stream):
+                    if packet.size:
+                        errors = 0
+                        yield packet
+                return
+            except (av.error.FFmpegError, OSError) as error:
+                errors += 1
+                if errors == 1:
+                    self._note(f"the file is damaged or cut off: {reason(error)}")
+                if errors > READ_ERRORS_MAX:
+                    return
 
     def _filtered(self) -> Iterator[av.VideoFrame]:
         """Deinterlace from the first interlaced frame on, and map HDR to SDR; other video passes untouched."""
-        chain: _FilterChain | None = None
+        current: PictureFilter | None = None
         tone_map = ColorTags.of(self._first).is_hdr
         for picture in self._pictures():
-            if chain is None and (tone_map or picture.interlaced_frame):
-                chain = _FilterChain(picture, self._time_base, tone_map=tone_map)
+            if current is not None and not current.takes(picture):
+                yield from current.push(None)
+                current = PictureFilter(picture, self._time_base, tone_map=tone_map)
+            if current is None and (tone_map or picture.interlaced_frame):
+                current = PictureFilter(picture, self._time_base, tone_map=tone_map)
                 if picture.interlaced_frame:
                     self._note("interlaced video: deinterlaced")
                 if tone_map:
                     self._note("HDR video: mapped to BT.709")
-            if chain is None:
+            if current is None:
                 yield picture
             else:
-                yield from chain.push(picture)
-        if chain is not None:
-            yield from chain.push(None)
+                yield from current.push(picture)
+        if current is not None:
+            yield from current.push(None)
 
     def _describe(self, first: av.VideoFrame) -> VideoInfo:
         stream = self._stream
@@ -207,46 +292,18 @@ class VideoFileSource:
         return max(1, round((end_s - begin_s) * self.info.frame_rate))
 
 
-class _FilterChain:
-    """FFmpeg's bwdif on interlaced frames (one frame out for one in) and swscale's HDR to SDR conversion."""
-
-    def __init__(self, first: av.VideoFrame, time_base: Fraction, *, tone_map: bool) -> None:
-        filters = [("bwdif", "mode=send_frame:deint=interlaced")]
-        if tone_map:
-            filters.append(("scale", "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_range=tv"))
-            filters.append(("format", "yuv444p"))
-        self._graph = av.filter.Graph()
-        node: Any = self._graph.add_buffer(
-            width=first.width, height=first.height, format=first.format.name, time_base=time_base
-        )
-        for name, options in filters:
-            following = self._graph.add(name, options)
-            node.link_to(following)
-            node = following
-        node.link_to(self._graph.add("buffersink"))
-        self._graph.configure()
-
-    def push(self, picture: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
-        """Yield the frames that are ready after `picture`, all that is left after None."""
-        self._graph.vpush(picture)
-        while True:
-            try:
-                yield self._graph.vpull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return
-
-
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    data = frame.side_data.get(av.sidedata.sidedata.Type.DISPLAYMATRIX)
+    side_data = cast("Mapping[object, Any]", frame.side_data)  # PyAV declares it as a dict of other keys
+    data = side_data.get(av.sidedata.sidedata.Type.DISPLAYMATRIX)
     if data is None:
         return None
     matrix = np.frombuffer(bytes(data), dtype=np.int32)
     return tuple(int(value) for value in matrix) if matrix.size == 9 else None
 
 
-def _has_constant_rate(stream: "av.video.stream.VideoStream") -> bool:
-    """Return whether the container's index proves that all frames last equally long; one without an index proves nothing."""
+def _has_constant_rate(stream: "VideoStream") -> bool:
+    """Return whether the container's index proves that all frames last equally long; without one nothing does."""
     times = sorted(entry.timestamp for entry in stream.index_entries)
     if len(times) < 2 or len(times) != stream.frames:
         return False
-    return len({later - earlier for earlier, later in zip(times, times[1:], strict=False)}) == 1
+    return len({later - earlier for earlier, later in pairwise(times)}) == 1

@@ -1,0 +1,196 @@
+"""Times and durations are kept exactly, whatever the input's clock is."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.media import MediaWriter, numbers, read_frames, streams_of, times, write_clip
+
+Stylize = Callable[..., int]
+ReadReport = Callable[[], dict[str, Any]]
+
+VARIABLE_PTS = [0, 3000, 6100, 6200, 15000, 15003, 90000, 93000]
+VARIABLE_DURATIONS = [3000, 3100, 100, 8800, 3, 74997, 3000, 7777]
+
+
+def _variable(path: Path, **settings: Any) -> Path:
+    return write_clip(
+        path,
+        audio=False,
+        pts=VARIABLE_PTS,
+        durations=VARIABLE_DURATIONS,
+        time_base=Fraction(1, 90000),
+        max_b_frames=0,
+        **settings,
+    )
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_variable_frame_rate_is_kept_to_the_tick(suffix: str, codec: str, tmp_path: Path, stylize: Stylize) -> None:
+    source = _variable(tmp_path / "in.mp4")
+
+    assert stylize(source, tmp_path / f"out{suffix}", "--codec", codec) == 0
+
+    after = read_frames(tmp_path / f"out{suffix}")
+    assert [frame.pts_s for frame in after] == [Fraction(ticks, 90000) for ticks in VARIABLE_PTS]
+    assert [frame.duration_s for frame in after] == [Fraction(ticks, 90000) for ticks in VARIABLE_DURATIONS]
+    assert numbers(tmp_path / f"out{suffix}") == list(range(len(VARIABLE_PTS)))
+    assert streams_of(tmp_path / f"out{suffix}", "video")[0].time_base == Fraction(1, 90000)
+
+
+def test_b_frames_of_the_input_are_put_in_order(tmp_path: Path, stylize: Stylize) -> None:
+    source = write_clip(tmp_path / "in.mp4", frames=30, options={"bf": "3", "b-adapt": "0"}, audio=False)
+    packets = streams_of(source, "video")[0].packets
+    assert any(packet.pts_s != packet.dts_s for packet in packets)
+
+    assert stylize(source, tmp_path / "out.mp4") == 0
+
+    before, after = read_frames(source), read_frames(tmp_path / "out.mp4")
+    assert numbers(tmp_path / "out.mp4") == list(range(30))
+    assert [(f.pts_s, f.duration_s) for f in after] == [(f.pts_s, f.duration_s) for f in before]
+
+
+@pytest.mark.parametrize(
+    "time_base", [Fraction(1001, 30000), Fraction(1, 600), Fraction(1, 1000000), Fraction(1, 24)], ids=str
+)
+def test_the_clock_of_the_input_is_the_clock_of_the_output(
+    time_base: Fraction, tmp_path: Path, stylize: Stylize
+) -> None:
+    step = max(1, round(Fraction(1, 25) / time_base))
+    source = write_clip(
+        tmp_path / "in.mp4", audio=False, time_base=time_base, pts=range(0, 8 * step, step), rate=1 / (step * time_base)
+    )
+
+    assert stylize(source, tmp_path / "out.mp4") == 0
+
+    before, after = read_frames(source), read_frames(tmp_path / "out.mp4")
+    assert [(f.pts_s, f.duration_s) for f in after] == [(f.pts_s, f.duration_s) for f in before]
+
+
+@pytest.mark.parametrize("name", ["in.mp4", "in.mkv", "in.ts"])
+def test_a_first_timestamp_that_is_not_zero_is_kept_with_its_audio(name: str, tmp_path: Path, stylize: Stylize) -> None:
+    writer = MediaWriter(tmp_path / name)
+    writer.video(pts=range(90000, 126000, 3600), time_base=Fraction(1, 90000), max_b_frames=0)
+    writer.audio(start_s=1.0)
+    source = writer.write()
+    begin_s = times(source)[0]
+    assert begin_s >= 1
+
+    assert stylize(source, tmp_path / "out.mp4") == 0
+
+    assert times(tmp_path / "out.mp4") == times(source)
+    before, after = streams_of(source, "audio")[0], streams_of(tmp_path / "out.mp4", "audio")[0]
+    assert [packet.pts_s for packet in after.packets] == [packet.pts_s for packet in before.packets]
+
+
+def test_milliseconds_of_matroska_are_kept_in_matroska(tmp_path: Path, stylize: Stylize) -> None:
+    source = write_clip(
+        tmp_path / "in.mkv", time_base=Fraction(1, 1000), pts=[0, 33, 67, 100, 133, 250, 251, 300], max_b_frames=0
+    )
+
+    assert stylize(source, tmp_path / "out.mkv") == 0
+
+    assert times(tmp_path / "out.mkv") == times(source)
+    assert streams_of(tmp_path / "out.mkv", "audio")[0].packets == streams_of(source, "audio")[0].packets
+
+
+def test_a_clock_too_fine_for_the_container_is_rounded_and_said(
+    tmp_path: Path, stylize: Stylize, read_report: ReadReport
+) -> None:
+    source = _variable(tmp_path / "in.mp4")
+
+    assert stylize(source, tmp_path / "out.mkv", "--report", tmp_path / "report.json") == 0
+
+    half_tick_s = Fraction(1, 2000)
+    before, after = times(source), times(tmp_path / "out.mkv")
+    assert len(after) == len(before)
+    assert all(abs(a - b) <= half_tick_s for a, b in zip(after, before, strict=True))
+    assert any("rounded" in note for note in read_report()["notes"])
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".ts"])
+def test_priming_before_zero_does_not_move_the_video(suffix: str, tmp_path: Path, stylize: Stylize) -> None:
+    source = write_clip(tmp_path / "in.mp4")
+    priming = streams_of(source, "audio")[0].packets[0].pts_s
+    assert priming is not None
+    assert priming < 0
+
+    assert stylize(source, tmp_path / f"out{suffix}") == 0
+
+    assert times(tmp_path / f"out{suffix}") == times(source)
+
+
+def test_doubled_timestamps_are_repaired_and_counted(tmp_path: Path, stylize: Stylize, read_report: ReadReport) -> None:
+    writer = MediaWriter(tmp_path / "in.mkv")
+    stream = writer.video("ffv1", pixel_format="yuv444p", time_base=Fraction(1, 1000), pts=range(0, 400, 40))
+    packets = writer._packets.pop()()
+    for packet in packets[5:6]:
+        packet.pts = packet.dts = 160
+    writer.container.mux(packets)
+    writer.container.close()
+    assert stream.type == "video"
+
+    assert stylize(tmp_path / "in.mkv", tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
+
+    assert numbers(tmp_path / "out.mp4") == list(range(10))
+    assert times(tmp_path / "out.mp4")[4:7] == [Fraction(160, 1000), Fraction(161, 1000), Fraction(240, 1000)]
+    assert read_report()["repaired_timestamps"] == 1
+
+
+def test_a_recording_joined_from_two_goes_on_where_its_clock_jumps_back(
+    tmp_path: Path, stylize: Stylize, read_report: ReadReport
+) -> None:
+    parts = []
+    for index in range(2):
+        writer = MediaWriter(tmp_path / f"part{index}.ts")
+        writer.video(pts=range(0, 180000, 18000), time_base=Fraction(1, 90000), max_b_frames=0, rate=Fraction(5))
+        writer.audio(seconds=2)
+        parts.append(writer.write().read_bytes())
+    (tmp_path / "in.ts").write_bytes(b"".join(parts))
+
+    assert stylize(tmp_path / "in.ts", tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
+
+    assert numbers(tmp_path / "out.mp4") == [*range(10), *range(10)]
+    after = times(tmp_path / "out.mp4")
+    assert [later - earlier for earlier, later in pairwise(after)] == [Fraction(1, 5)] * 19
+    assert any("jumps back" in note for note in read_report()["notes"])
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_start_and_end_cut_video_and_audio_alike(suffix: str, tmp_path: Path, stylize: Stylize) -> None:
+    writer = MediaWriter(tmp_path / f"in{suffix}")
+    writer.video(pts=range(100), options={"g": "10"})
+    writer.audio(seconds=4)
+    source = writer.write()
+    start, end = Fraction("1.2"), Fraction("2.4")
+
+    assert stylize(source, tmp_path / "out.mp4", "--start", "1.2", "--end", "2.4") == 0
+
+    assert numbers(tmp_path / "out.mp4") == list(range(30, 60))
+    assert times(tmp_path / "out.mp4") == [Fraction(number, 25) for number in range(30)]
+    begin_s = times(source)[0]
+    wanted = [
+        packet
+        for packet in streams_of(source, "audio")[0].packets
+        if packet.pts_s + packet.duration_s > begin_s + start and packet.pts_s < begin_s + end
+    ]
+    after = streams_of(tmp_path / "out.mp4", "audio")[0].packets
+    assert len(after) == len(wanted)
+    tick_s = Fraction(1, 1000)
+    for cut, whole in zip(after, wanted, strict=True):
+        assert suffix == ".ts" or cut.content == whole.content  # ADTS headers go where the container has its own
+        assert abs(cut.pts_s - (whole.pts_s - begin_s - start)) <= tick_s
+
+
+def test_an_empty_range_is_said(tmp_path: Path, stylize: Stylize, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_clip(tmp_path / "in.mp4")
+
+    assert stylize(source, tmp_path / "out.mp4", "--start", "5") == 1
+
+    assert "no frame" in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()
