@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import OutputError, StylizeError, UsageError
-from .progress import Progress
-from .video_job import JobReport, VideoJobs
+from .video_job import JobListener, JobReport, VideoJobs
 
 VIDEO_SUFFIXES = frozenset(
     {
@@ -69,7 +68,7 @@ def plan_batch(inputs: list[Path], output: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def run_batch(jobs: VideoJobs, pairs: list[tuple[Path, Path]], listener: Progress) -> list[BatchResult]:
+def run_batch(jobs: VideoJobs, pairs: list[tuple[Path, Path]], listener: JobListener) -> list[BatchResult]:
     """Run all jobs in order; an error ends its own job only.
 
     Raises:
@@ -86,7 +85,6 @@ def run_batch(jobs: VideoJobs, pairs: list[tuple[Path, Path]], listener: Progres
             report = jobs.run(input_path, output_path, listener)
             results.append(BatchResult(input_path, output_path, report, None))
         except Exception as error:  # handed on in the result; the files that follow may be well
-            listener.failed(input_path, error)
             results.append(BatchResult(input_path, output_path, None, error))
     return results
 

@@ -5,14 +5,9 @@ import json
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from .command import EXIT_FAILED, make_parser, run_command
 from .settings import PROGRESS_KINDS, Controls, Settings, add_options, read_options
-
-if TYPE_CHECKING:
-    from .progress import Progress
-    from .video_job import VideoJobs
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,7 +60,7 @@ def _run(options: argparse.Namespace) -> int:
     single = len(pairs) == 1 and pairs[0][1] == output
     with closing(make_listener(options.progress)) as progress, VideoJobs(style, settings, controls) as jobs:
         if single:
-            reports, failed = [_run_single(jobs, *pairs[0], progress)], False
+            reports, failed = [jobs.run(*pairs[0], progress).as_json()], False
         else:
             results = run_batch(jobs, pairs, progress)
             progress.close()
@@ -83,11 +78,3 @@ def _run(options: argparse.Namespace) -> int:
         except OSError as error:
             raise OutputError(f"cannot write the report {options.report}: {error.strerror}") from error
     return EXIT_FAILED if failed else 0
-
-
-def _run_single(jobs: "VideoJobs", input_path: Path, output_path: Path, progress: "Progress") -> dict[str, Any]:
-    try:
-        return jobs.run(input_path, output_path, progress).as_json()
-    except Exception as error:
-        progress.failed(input_path, error)
-        raise

@@ -12,9 +12,7 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 # Numbers of ITU-T H.273, which FFmpeg uses as they are.
-MATRIX_RGB = 0
 BT709 = 1
-UNSPECIFIED = 2
 TRANSFER_PQ = 16
 TRANSFER_HLG = 18
 RANGE_LIMITED = 1
@@ -32,8 +30,12 @@ _SWSCALE_MATRIX = {
 # Untagged video of at least this height is taken as BT.709, smaller as BT.601, as players and browsers do.
 HD_HEIGHT_MIN_PX = 720
 
-# Chroma is repeated when it is read and averaged when it is written: exact inverses of each other for 4:2:0.
-_SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
+# Chroma is repeated when it is read and averaged when it is written: exact inverses of each other for 4:2:0 (BILINEAR
+# would average four lines instead of two). Without FULL_CHR_H_INT swscale (FFmpeg 8.1) reads 4:2:0 and 10 bits through
+# a table that is up to 2 levels too dark.
+_READING = Interpolation.POINT | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
+_READING_SCALED = Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
+_WRITING = Interpolation.AREA | Interpolation.ACCURATE_RND
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class ColorTags:
     @classmethod
     def of(cls, frame: av.VideoFrame) -> "ColorTags":
         """Return the tags of a decoded frame; RGB sources get those of sRGB shown as BT.709 video."""
-        if frame.format.is_rgb or frame.format.name.startswith(("pal", "gray", "mono")):
+        if _is_without_matrix(frame):
             return cls(BT709, RANGE_LIMITED, BT709, BT709)
         color_range = int(frame.color_range)
         if frame.format.name.startswith("yuvj"):
@@ -76,7 +78,7 @@ class ColorConverter:
 
     def to_rgb(self, frame: av.VideoFrame, *, width: int, height: int) -> NDArray[np.uint8]:
         """Return the picture as (height, width, 3) uint8 RGB, scaled if the frame has another size."""
-        if frame.format.is_rgb or frame.format.name.startswith(("pal", "gray", "mono")):
+        if _is_without_matrix(frame):
             converted = self._reformatter.reformat(frame, width=width, height=height, format="rgb24")
         else:
             converted = self._reformatter.reformat(
@@ -87,7 +89,7 @@ class ColorConverter:
                 src_colorspace=self._matrix,
                 src_color_range=self._range,
                 dst_color_range=RANGE_FULL,
-                interpolation=_SCALING,
+                interpolation=_READING if (frame.width, frame.height) == (width, height) else _READING_SCALED,
             )
         return np.ascontiguousarray(converted.to_ndarray())
 
@@ -100,10 +102,15 @@ class ColorConverter:
             dst_colorspace=self._matrix,
             src_color_range=RANGE_FULL,
             dst_color_range=self._range,
-            interpolation=_SCALING,
+            interpolation=_WRITING,
         )
         converted.colorspace = self._tags.matrix
         converted.color_range = self._tags.range
         converted.color_primaries = self._tags.primaries
         converted.color_trc = self._tags.transfer
         return converted
+
+
+def _is_without_matrix(frame: av.VideoFrame) -> bool:
+    """Return whether the frame is RGB, a palette or grey: no tag decides what its numbers mean."""
+    return frame.format.is_rgb or frame.format.name.startswith(("pal", "gray", "mono"))

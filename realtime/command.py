@@ -11,7 +11,6 @@ from . import __version__
 from .errors import StylizeError
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 DEBUG_VARIABLE = "STYLIZE_DEBUG"
 

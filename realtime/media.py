@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 import av.error
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-# Demuxers that take text, pictures or playlists for video.
-_NOT_VIDEO_FORMATS = frozenset({"tty", "bin", "xbin", "idf", "image2", "concat", "hls", "dash", "lavfi", "txt"})
+# The only demuxers that may touch a file: formats of video, each read from this one file. FFmpeg knows hundreds more, among
+# them playlists that open other files, and some that take text or pictures for video.
+_VIDEO_FORMATS = (
+    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "gif", "ogg", "mxf", "dv", "rm", "nut", "ivf",
+    "h264", "hevc", "m4v", "obu", "av1", "vc1", "yuv4mpegpipe", "apng", "wtv", "swf", "bink", "roq", "nsv", "avs",
+)  # fmt: skip
 # A step back by more seconds is a new time line (recordings joined in one transport stream), a smaller one a bad time.
 NEW_TIME_LINE_S = 1
 # Brands of still pictures in MP4's clothes.
@@ -43,17 +47,14 @@ def open_input(path: Path) -> "InputContainer":
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     try:
         container = av.open(
-            "file:" + os.fspath(path), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+            "file:" + os.fspath(path),
+            options={"protocol_whitelist": "file", "format_whitelist": ",".join(_VIDEO_FORMATS)},
+            metadata_errors="replace",
         )
     except (av.error.FFmpegError, ValueError) as error:
         raise InputError(
-            f"{path} is not a media file that FFmpeg can read, or its index is missing ({reason(error)})"
+            f"{path} is not a video file that can be read, or its index is missing ({reason(error)})"
         ) from error
-    formats = set(container.format.name.split(","))
-    long_name = container.format.long_name
-    if formats & _NOT_VIDEO_FORMATS or any(name.endswith("_pipe") for name in formats):
-        container.close()
-        raise InputError(f"{path} is not a video; FFmpeg takes it for {long_name}")
     if container.metadata.get("major_brand", "").strip() in _PICTURE_BRANDS:
         container.close()
         raise InputError(f"{path} is not a video but a picture")
@@ -61,17 +62,21 @@ def open_input(path: Path) -> "InputContainer":
 
 
 def main_video_stream(container: "InputContainer", path: Path) -> "VideoStream":
-    """Return the stream to stylise: FFmpeg's best video stream that is not cover art.
+    """Return the stream to stylise: FFmpeg's best video stream that can be decoded and is not cover art.
 
     Raises:
         InputError: there is none.
     """
     videos = [stream for stream in container.streams.video if not is_cover_art(stream)]
+    # PyAV declares a context for every stream, but one whose codec FFmpeg does not know has none.
+    decodable = [stream for stream in videos if cast("object", stream.codec_context) is not None]
+    if videos and not decodable:
+        raise InputError(f"{path} holds a video of a codec that this FFmpeg does not know, or it is damaged")
     if not videos:
         kinds = {"cover art" if stream.type == "video" else stream.type for stream in container.streams}
         raise InputError(f"{path} holds no video, only {', '.join(sorted(kinds)) or 'nothing'}")
     best = container.streams.best("video")
-    return best if best in videos else videos[0]
+    return best if best in decodable else decodable[0]
 
 
 def is_cover_art(stream: "VideoStream") -> bool:

@@ -4,27 +4,19 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from .video_job import JobListener, JobReport
 
-# Seconds between plain lines and between JSON lines.
+# Seconds between two plain lines, two JSON lines, and two drawings of the bar.
 LINE_INTERVAL_S = 5.0
 JSON_INTERVAL_S = 0.5
-# Frames over which the shown rate is averaged matter less than its start: the first frames load code and fill queues.
 BAR_INTERVAL_S = 0.2
 
 
-class Progress(JobListener, Protocol):
-    """A listener that also hears of failures, and is closed when the last job has ended."""
-
-    def failed(self, input_path: Path, error: Exception) -> None: ...
-
-    def close(self) -> None: ...
-
-
-def make_listener(kind: str, *, stream: TextIO | None = None, json_stream: TextIO | None = None) -> Progress:
+def make_listener(kind: str, *, stream: TextIO | None = None, json_stream: TextIO | None = None) -> JobListener:
     """Return the listener for `--progress KIND`; `auto` is a bar on a terminal and lines elsewhere.
 
     Text goes to `stream` (standard error), JSON to `json_stream` (standard output).
@@ -48,8 +40,42 @@ def summary(report: JobReport) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How fast a job goes: frames a second since its start, and the seconds left where they can be known."""
+
+    frames_per_s: float
+    left_s: float | None
+
+
+class _PaceMeter:
+    """Measures the pace of a job, but no more often than every `interval_s`."""
+
+    def __init__(self, interval_s: float, clock: Callable[[], float]) -> None:
+        self._interval_s = interval_s
+        self._clock = clock
+        self._started_s = self._measured_s = clock()
+        self.frames_expected: int | None = None
+
+    def start(self, frames_expected: int | None) -> None:
+        self._started_s = self._measured_s = self._clock()
+        self.frames_expected = frames_expected
+
+    def measure(self, frames: int) -> _Pace | None:
+        """Return the pace after `frames` frames, None if the interval is not over yet."""
+        now_s = self._clock()
+        if now_s - self._measured_s < self._interval_s:
+            return None
+        self._measured_s = now_s
+        frames_per_s = frames / (now_s - self._started_s)
+        # A file that promised too few frames tells nothing of the rest.
+        if self.frames_expected is None or self.frames_expected < frames:
+            return _Pace(frames_per_s, None)
+        return _Pace(frames_per_s, (self.frames_expected - frames) / frames_per_s)
+
+
 class NoProgress:
-    """Nothing; errors are the command's to say, notes are in the report."""
+    """Say nothing; errors are the command's to say, notes are in the report."""
 
     def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
         pass
@@ -72,24 +98,19 @@ class LineProgress:
 
     def __init__(self, stream: TextIO, *, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
-        self._interval_s = interval_s
-        self._clock = clock
-        self._started_s = self._shown_s = clock()
-        self._total: int | None = None
+        self._pace = _PaceMeter(interval_s, clock)
 
     def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
-        self._started_s = self._shown_s = self._clock()
-        self._total = frames_expected
+        self._pace.start(frames_expected)
         self._say(f"{input_path} -> {output_path}, {engine}")
 
     def advanced(self, frames: int) -> None:
-        now_s = self._clock()
-        if now_s - self._shown_s < self._interval_s:
+        pace = self._pace.measure(frames)
+        if pace is None:
             return
-        self._shown_s = now_s
-        rate = frames / (now_s - self._started_s)
-        rest = f", {(self._total - frames) / rate:.0f} s left" if self._total and self._total >= frames else ""
-        self._say(f"{frames}{f' of {self._total}' if self._total else ''} frames, {rate:.1f} fps{rest}")
+        total = f" of {self._pace.frames_expected}" if self._pace.frames_expected else ""
+        left = f", {pace.left_s:.0f} s left" if pace.left_s is not None else ""
+        self._say(f"{frames}{total} frames, {pace.frames_per_s:.1f} fps{left}")
 
     def finished(self, report: JobReport) -> None:
         for note in report.notes:
@@ -113,7 +134,7 @@ class LineProgress:
 
 
 class BarProgress(LineProgress):
-    """tqdm's bar between the first and the last line."""
+    """Between the first and the last line, tqdm's bar."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream, interval_s=float("inf"))
@@ -155,13 +176,10 @@ class JsonProgress:
 
     def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
-        self._clock = clock
-        self._started_s = self._shown_s = clock()
-        self._total: int | None = None
+        self._pace = _PaceMeter(JSON_INTERVAL_S, clock)
 
     def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
-        self._started_s = self._shown_s = self._clock()
-        self._total = frames_expected
+        self._pace.start(frames_expected)
         self._say(
             {
                 "event": "started",
@@ -173,19 +191,16 @@ class JsonProgress:
         )
 
     def advanced(self, frames: int) -> None:
-        now_s = self._clock()
-        if now_s - self._shown_s < JSON_INTERVAL_S:
+        pace = self._pace.measure(frames)
+        if pace is None:
             return
-        self._shown_s = now_s
-        rate = frames / (now_s - self._started_s)
-        eta_s = round((self._total - frames) / rate, 1) if self._total and self._total >= frames else None
         self._say(
             {
                 "event": "progress",
                 "frames": frames,
-                "frames_expected": self._total,
-                "fps": round(rate, 2),
-                "eta_s": eta_s,
+                "frames_expected": self._pace.frames_expected,
+                "fps": round(pace.frames_per_s, 2),
+                "eta_s": round(pace.left_s, 1) if pace.left_s is not None else None,
             }
         )
 

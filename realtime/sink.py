@@ -9,7 +9,7 @@ class Sink(Protocol):
     """Takes frames in order. `tests/contract/test_sink.py` holds every sink to this."""
 
     def write(self, frame: Frame) -> None:
-        """Take one frame; raises OutputError when it cannot be stored."""
+        """Take one frame; raises OutputError when it cannot be stored, ValueError after `finish` or `close`."""
         ...
 
     def finish(self) -> None:

@@ -25,6 +25,7 @@ from .stream_convert import (
 )
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.container.core import Chapter
     from av.stream import Stream
@@ -36,15 +37,13 @@ if TYPE_CHECKING:
 _AUDIO_ENCODER = {"mp4": "aac", "mov": "aac", "mpegts": "aac", "matroska": "aac", "webm": "libopus"}
 _TEXT_SUBTITLE_ENCODER = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXT_SUBTITLE_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text", "ttml"})
-
-
 _TRANSPORT_STREAM_CODECS = frozenset(
     {"aac", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus", "dvb_subtitle", "dvb_teletext"}
 )
 _PICTURE_OF_CODEC = {"mjpeg": (".jpg", "image/jpeg"), "png": (".png", "image/png")}
 # Streams are interleaved only roughly: reading begins this many seconds before what is wanted. A subtitle that begins
 # still earlier is lost.
-SEEK_MARGIN_S = 10
+_SEEK_MARGIN_S = 10
 
 
 class StreamCopier:
@@ -110,7 +109,7 @@ class StreamCopier:
             return
         if self._time_shift_s:
             try:
-                self._container.seek(max(0, int((self._time_shift_s - SEEK_MARGIN_S) * 1_000_000)))
+                self._container.seek(max(0, int((self._time_shift_s - _SEEK_MARGIN_S) * 1_000_000)))
             except av.error.FFmpegError:
                 pass  # no index: everything is read, and what lies before the start is left out below
         time_lines = {stream.index: _TimeLine(strict=stream.type == "audio") for stream in streams}
@@ -140,11 +139,19 @@ class StreamCopier:
             yield packet
 
     def _carry(self, packet: "AnyPacket", output: "OutputContainer") -> None:
-        for carried in self._carriers[packet.stream_index].carry(packet):
-            output.mux(carried)
+        stream = packet.stream
+        for carried in self._carriers[stream.index].carry(packet):
+            try:
+                output.mux(carried)
+            except av.error.InvalidDataError:  # of the packet, not of the output: damaged AAC out of a transport stream
+                self._say(f"{_described(stream)} is damaged: some of its packets are left out")
+
+    def _say(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
 
     def _carrier_for(self, stream: "Stream", output: "OutputContainer") -> "StreamCarrier | None":
-        name = f"stream {stream.index} ({stream.type}, {_codec_name(stream)})"
+        name = _described(stream)
         container_name = output.format.name
         if stream.type == "video" and not is_cover_art(stream):  # type: ignore[arg-type]
             self.notes.append(f"{name} is a second video and is left out")
@@ -157,6 +164,9 @@ class StreamCopier:
             return PacketCopier(stream, output)
         if stream.type == "audio" and container_name in _AUDIO_ENCODER:
             encoder = _AUDIO_ENCODER[container_name]
+            if not _can_be_encoded(stream, container_name, encoder):  # type: ignore[arg-type]
+                self.notes.append(f"{name} cannot be held by {container_name} nor decoded, and is left out")
+                return None
             self.notes.append(f"{name} cannot be held by {container_name}: re-encoded to {encoder}")
             return AudioTranscoder(stream, output, encoder=encoder)  # type: ignore[arg-type]
         is_text = _codec_name(stream) in _TEXT_SUBTITLE_CODECS
@@ -233,6 +243,22 @@ def _container_holds(container_name: str, stream: "Stream") -> bool:
     except (av.error.FFmpegError, ValueError, OSError):
         return False
     return True
+
+
+def _can_be_encoded(stream: "AudioStream", container_name: str, encoder: str) -> bool:
+    """Return whether audio can be decoded and encoded anew: damaged headers tell of no channels or absurd rates."""
+    if _codec_name(stream) == "unknown":
+        return False
+    try:
+        with av.open(io.BytesIO(), "w", format=container_name) as trial:
+            AudioTranscoder(stream, trial, encoder=encoder)
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _described(stream: "Stream") -> str:
+    return f"stream {stream.index} ({stream.type}, {_codec_name(stream)})"
 
 
 def _codec_name(stream: "Stream") -> str:

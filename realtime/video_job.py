@@ -59,13 +59,23 @@ class JobReport:
 
 
 class JobListener(Protocol):
-    """Hears how a job goes; called in the thread of the job."""
+    """Hears how jobs go, one after another; called in the thread of the job."""
 
     def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None: ...
 
-    def advanced(self, frames: int) -> None: ...
+    def advanced(self, frames: int) -> None:
+        """Hear that `frames` frames of the job have been written so far."""
+        ...
 
     def finished(self, report: JobReport) -> None: ...
+
+    def failed(self, input_path: Path, error: Exception) -> None:
+        """Hear why a job ended, which may be before it was `started`; the caller of the job is told as well."""
+        ...
+
+    def close(self) -> None:
+        """Stop showing what is left of an interrupted job; may be called twice, and jobs may follow."""
+        ...
 
 
 class VideoJobs:
@@ -102,6 +112,15 @@ class VideoJobs:
         Raises:
             StylizeError: the input cannot be read or the output not be written.
         """
+        try:
+            report = self._run(input_path, output_path, listener)
+        except Exception as error:
+            listener.failed(input_path, error)
+            raise
+        listener.finished(report)
+        return report
+
+    def _run(self, input_path: Path, output_path: Path, listener: JobListener) -> JobReport:
         settings = self._settings
         require_paths(input_path, output_path, overwrite=settings.overwrite)
         encoder = self._encoder_for(output_path)
@@ -154,7 +173,7 @@ class VideoJobs:
             raise InputError(f"no frame of {source.path} could be decoded")
         sink.finish()
         run_s = self._clock() - started_s
-        report = JobReport(
+        return JobReport(
             input=str(source.path),
             output=str(output_path),
             style=self._style.name,
@@ -172,8 +191,6 @@ class VideoJobs:
             cuts=smoother.cuts,
             notes=(*source.notes, *sink.notes),
         )
-        listener.finished(report)
-        return report
 
     def _encoder_for(self, output_path: Path) -> EncoderChoice:
         codec = self._settings.codec or _CODEC_OF_FORMAT.get(output_format(output_path), _DEFAULT_CODEC)

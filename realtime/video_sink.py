@@ -20,9 +20,10 @@ from .errors import OutputError, UsageError
 from .frame import Frame
 from .media import reason
 from .stream_copy import StreamCopier
-from .video_source import VideoInfo
+from .video_info import VideoInfo
 
 if TYPE_CHECKING:
+    from av.container import OutputContainer
     from av.video.stream import VideoStream
 
     from .stream_convert import AnyPacket
@@ -92,7 +93,7 @@ class VideoFileSink:
         self._copier = copier
         self._format_name = output_format(path)
         self._durations: dict[int, int] = {}
-        self._container: av.container.OutputContainer | None = None
+        self._container: OutputContainer | None = None
         self._rotation_quarters = _quarter_turns(info) if self._format_name in _FORMATS_WITHOUT_DISPLAY_MATRIX else 0
         # PyAV (18.1) cannot tell Matroska's muxer of them: they are kept only by codecs that write them themselves.
         self._squares_pixels = (
@@ -111,7 +112,7 @@ class VideoFileSink:
                 container_options=self._muxer_options(),
                 metadata_errors="replace",
             )
-            self._stream = self._add_streams(encoder)
+            self._stream = self._add_streams(self._container, encoder)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             self.close()
             raise self._failure(error) from error
@@ -127,24 +128,25 @@ class VideoFileSink:
         self.close()
 
     def write(self, frame: Frame) -> None:
-        assert self._container is not None, "written after close"
+        container = self._open_container()
         picture = self._converter.from_rgb(self._padded(frame.rgb), pixel_format=self._pixel_format)
         picture.time_base = self._info.time_base
         picture.pts = round(frame.pts_s / self._info.time_base)
         self._durations[picture.pts] = round(frame.duration_s / self._info.time_base)
         try:
-            self._mux(self._stream.encode(picture))
+            self._mux(self._stream.encode(picture), container)
         except (av.error.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
     def finish(self) -> None:
         """Flush the encoder, copy the rest of the other streams, and give the file its name."""
-        assert self._container is not None, "finished after close"
+        container = self._open_container()
         try:
-            self._mux(self._stream.encode(None))
+            self._mux(self._stream.encode(None), container)
             if self._copier is not None:
-                self._copier.copy_rest(self._container)
-            container, self._container = self._container, None
+                self._copier.copy_rest(container)
+                self.notes += [note for note in self._copier.notes if note not in self.notes]
+            self._container = None
             container.close()
             with self._part.open("rb") as file:
                 os.fsync(file.fileno())
@@ -172,25 +174,26 @@ class VideoFileSink:
             ticks_per_s = self._info.time_base.denominator
         return {**options, "movie_timescale": str(max(ticks_per_s, _MOVIE_TIMESCALE_MIN))}
 
-    def _add_streams(self, encoder: EncoderChoice) -> "VideoStream":
-        assert self._container is not None
+    def _open_container(self) -> "OutputContainer":
+        if self._container is None:
+            raise ValueError(f"{self._path} has been finished or closed: nothing more can be written")
+        return self._container
+
+    def _add_streams(self, container: "OutputContainer", encoder: EncoderChoice) -> "VideoStream":
         info = self._info
         if self._copier is None:
-            stream = self._add_video(encoder)
+            stream = self._add_video(container, encoder)
         else:
             # The order of the input's streams is kept: those before the main video, the video, and the rest.
-            stream = self._copier.add_streams(self._container, main_video=lambda: self._add_video(encoder))
+            stream = self._copier.add_streams(container, main_video=lambda: self._add_video(container, encoder))
             self.notes += self._copier.notes
         if info.display_matrix is not None and self._format_name not in _FORMATS_WITHOUT_DISPLAY_MATRIX:
             stream.set_display_matrix(info.display_matrix)
         return stream
 
-    def _add_video(self, encoder: EncoderChoice) -> "VideoStream":
-        assert self._container is not None
+    def _add_video(self, container: "OutputContainer", encoder: EncoderChoice) -> "VideoStream":
         info = self._info
-        stream: VideoStream = self._container.add_stream(
-            encoder.name, rate=info.frame_rate, options=dict(encoder.options)
-        )  # type: ignore[assignment]
+        stream: VideoStream = container.add_stream(encoder.name, rate=info.frame_rate, options=dict(encoder.options))  # type: ignore[assignment]
         configure_stream(stream, time_base=info.time_base, constant_frame_rate=info.constant_frame_rate)
         context = stream.codec_context
         context.width, context.height = self._size
@@ -204,15 +207,14 @@ class VideoFileSink:
             context.sample_aspect_ratio = 1 / ratio if self._rotation_quarters % 2 else ratio
         return stream
 
-    def _mux(self, packets: "list[AnyPacket]") -> None:
-        assert self._container is not None
+    def _mux(self, packets: "list[AnyPacket]", container: "OutputContainer") -> None:
         for packet in packets:
             duration = self._durations.pop(packet.pts, None) if packet.pts is not None else None
             if duration is not None:
                 packet.duration = duration
             if self._copier is not None and packet.dts is not None:
-                self._copier.copy_until(packet.dts * (packet.time_base or self._info.time_base), self._container)
-            self._container.mux(packet)
+                self._copier.copy_until(packet.dts * (packet.time_base or self._info.time_base), container)
+            container.mux(packet)
 
     def _coded_size(self, width: int, height: int) -> tuple[int, int]:
         if self._rotation_quarters % 2:

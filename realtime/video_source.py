@@ -1,53 +1,33 @@
 """Read a video file: decode, deinterlace, map HDR to SDR, convert to RGB; every frame once, with its exact time."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from fractions import Fraction
 from heapq import heappop, heappush
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import av
 import av.error
-import av.sidedata.sidedata
-import numpy as np
 
-from .color import SDR_TAGS, ColorConverter, ColorTags
+from .color import ColorConverter, ColorTags
 from .errors import InputError
 from .frame import Frame
 from .media import NEW_TIME_LINE_S, main_video_stream, open_input, reason
 from .picture_filter import PictureFilter
+from .video_info import clock_of, describe_video
 
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-# Frame rate assumed where neither stream nor frames tell one: only the duration of a lone frame depends on it.
-FALLBACK_FRAME_RATE = Fraction(25)
 # Read errors without a packet between them after which the rest of a file is given up.
-READ_ERRORS_MAX = 20
+_READ_ERRORS_MAX = 20
 # How far before --start decoding begins, tried in turn.
-SEEK_MARGINS_S = (0, 5, 20, 80)
+_SEEK_MARGINS_S = (0, 5, 20, 80)
 # AVI counts frames in coding order; for these codecs FFmpeg's guess at presentation times is wrong: 1 4 3 5 2 for 1 2 3
 # 4 5 (8.1).
 _WITHOUT_PTS = frozenset({("avi", "h264"), ("avi", "hevc")})
-
-
-@dataclass(frozen=True, slots=True)
-class VideoInfo:
-    """What a sink must know of the video: sizes in pixels as (width, height) of the coded picture."""
-
-    width: int
-    height: int
-    time_base: Fraction
-    frame_rate: Fraction
-    constant_frame_rate: bool
-    sample_aspect_ratio: Fraction | None
-    display_matrix: tuple[int, ...] | None
-    color_tags: ColorTags
-    codec_name: str
-    frames_expected: int | None
 
 
 class VideoFileSource:
@@ -72,12 +52,14 @@ class VideoFileSource:
             self.end_s = self._origin_s + end_s if end_s is not None else None
             self._first = self._first_frame()
             self.time_shift_s = self._time_of(self._first) if self._start_s is not None else Fraction(0)
-            self.info = self._describe(self._first)
+            self.info = describe_video(self._stream, self._first)
         except BaseException:
             self._container.close()
             raise
-        tags = self.info.color_tags
-        self._converter = ColorConverter(tags, height=self.info.height)
+        self._is_closed = False
+        self._frames_promised = self._stream.frames if self._start_s is None and self.end_s is None else 0
+        self._converter = ColorConverter(self.info.color_tags, height=self.info.height)
+        self._frames = self._read_frames()  # one for all: what has been decoded cannot be decoded again
 
     def __enter__(self) -> "VideoFileSource":
         return self
@@ -86,9 +68,13 @@ class VideoFileSource:
         self.close()
 
     def close(self) -> None:
+        self._is_closed = True
         self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:
+        return self._frames
+
+    def _read_frames(self) -> Iterator[Frame]:
         index = 0
         last_pts_s: Fraction | None = None
         shift_s = self.time_shift_s
@@ -121,8 +107,22 @@ class VideoFileSource:
             last_pts_s = pts_s
             yield Frame(rgb, pts_s, duration_s, index)
             index += 1
-        if self.info.frames_expected and index < self.info.frames_expected:
-            self._note(f"the file promises {self.info.frames_expected} frames but only {index} could be decoded")
+        if index < self._frames_promised:
+            self._note(f"the file promises {self._frames_promised} frames but only {index} could be decoded")
+
+    def expected_frames(self) -> int | None:
+        """Return how many frames will come, estimated from the duration where the file does not say."""
+        if self._frames_promised:
+            return self._frames_promised
+        if self._stream.duration is not None:
+            duration_s = self._stream.duration * self._time_base
+        elif self._container.duration is not None:
+            duration_s = Fraction(self._container.duration, 1_000_000)
+        else:
+            return None
+        begin_s = (self._start_s or self._origin_s) - self._origin_s
+        end_s = min(self.end_s - self._origin_s, duration_s) if self.end_s is not None else duration_s
+        return max(1, round((end_s - begin_s) * self.info.frame_rate))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -139,7 +139,7 @@ class VideoFileSource:
             self._container.close()
             raise
         self._stream.thread_type = "AUTO"
-        self._time_base = self._stream.time_base or Fraction(1, 90000)
+        self._time_base = clock_of(self._stream)
         self._restart_decoding()
 
     def _restart_decoding(self) -> None:
@@ -152,7 +152,7 @@ class VideoFileSource:
 
         Formats without an index miss it: then go back further, at last to the beginning.
         """
-        for margin_s in SEEK_MARGINS_S:
+        for margin_s in _SEEK_MARGINS_S:
             if start_s - margin_s <= self._origin_s:
                 break
             try:
@@ -185,7 +185,12 @@ class VideoFileSource:
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
         yield self._first
-        for picture in self._decoded:
+        while True:
+            if self._is_closed:  # PyAV (18.1) would crash
+                raise ValueError(f"{self.path} has been closed: no more frames can be read")
+            picture = next(self._decoded, None)
+            if picture is None:
+                return
             if self.end_s is not None and picture.pts is not None and self._time_of(picture) >= self.end_s:
                 return
             yield picture
@@ -213,7 +218,7 @@ class VideoFileSource:
                 self.corrupt_packets += 1
             yield from self._in_order(pictures)
         # The flush may fail on a corrupt packet that a decoding thread still held; good frames can follow.
-        for _ in range(READ_ERRORS_MAX):
+        for _ in range(_READ_ERRORS_MAX):
             try:
                 yield from self._in_order(self._stream.codec_context.decode(None))
             except av.error.EOFError:
@@ -235,7 +240,7 @@ class VideoFileSource:
                 errors += 1
                 if errors == 1:
                     self._note(f"the file is damaged or cut off: {reason(error)}")
-                if errors > READ_ERRORS_MAX:
+                if errors > _READ_ERRORS_MAX:
                     return
 
     def _filtered(self) -> Iterator[av.VideoFrame]:
@@ -258,52 +263,3 @@ class VideoFileSource:
                 yield from current.push(picture)
         if current is not None:
             yield from current.push(None)
-
-    def _describe(self, first: av.VideoFrame) -> VideoInfo:
-        stream = self._stream
-        tags = ColorTags.of(first)
-        rate = stream.average_rate or stream.guessed_rate or FALLBACK_FRAME_RATE
-        whole = self._start_s is None and self.end_s is None
-        return VideoInfo(
-            width=first.width,
-            height=first.height,
-            time_base=self._time_base,
-            frame_rate=rate,
-            constant_frame_rate=_has_constant_rate(stream),
-            sample_aspect_ratio=stream.sample_aspect_ratio,
-            display_matrix=_display_matrix(first),
-            color_tags=SDR_TAGS if tags.is_hdr else tags,
-            codec_name=stream.codec_context.name,
-            frames_expected=(stream.frames or None) if whole else None,
-        )
-
-    def expected_frames(self) -> int | None:
-        """Return how many frames will come, estimated from the duration where the file does not say."""
-        if self.info.frames_expected:
-            return self.info.frames_expected
-        if self._stream.duration is not None:
-            duration_s = self._stream.duration * self._time_base
-        elif self._container.duration is not None:
-            duration_s = Fraction(self._container.duration, 1_000_000)
-        else:
-            return None
-        begin_s = (self._start_s or self._origin_s) - self._origin_s
-        end_s = min(self.end_s - self._origin_s, duration_s) if self.end_s is not None else duration_s
-        return max(1, round((end_s - begin_s) * self.info.frame_rate))
-
-
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    side_data = cast("Mapping[object, Any]", frame.side_data)  # PyAV declares it as a dict of other keys
-    data = side_data.get(av.sidedata.sidedata.Type.DISPLAYMATRIX)
-    if data is None:
-        return None
-    matrix = np.frombuffer(bytes(data), dtype=np.int32)
-    return tuple(int(value) for value in matrix) if matrix.size == 9 else None
-
-
-def _has_constant_rate(stream: "VideoStream") -> bool:
-    """Return whether the container's index proves that all frames last equally long; without one nothing does."""
-    times = sorted(entry.timestamp for entry in stream.index_entries)
-    if len(times) < 2 or len(times) != stream.frames:
-        return False
-    return len({later - earlier for earlier, later in pairwise(times)}) == 1

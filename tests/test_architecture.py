@@ -20,16 +20,14 @@ LAYERS = (
     ("__init__", "errors"),
     ("frame", "settings", "meters"),
     ("catalogue", "media", "color"),
-    ("picture_filter", "stream_convert", "scene_cut"),
+    ("picture_filter", "stream_convert", "scene_cut", "video_info"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "stylizer", "smoother", "finish",
         "encoder", "stream_copy", "video_source", "video_sink", "channel",
     ),
     ("pipeline",),
     ("video_job",),
-    ("progress",),
-    ("batch",),
-    ("command",),
+    ("command", "batch", "progress"),
     ("cli", "cli_video"),
 )  # fmt: skip
 # Within the layer of sources, engines and sinks these pairs belong together; each is (importer, imported).
@@ -40,7 +38,6 @@ SIBLINGS = {
     ("finish", "stylizer"),
     ("video_sink", "encoder"),
     ("video_sink", "stream_copy"),
-    ("video_sink", "video_source"),  # VideoInfo
 }
 HEAVY = ("numpy", "cv2", "av", "onnxruntime", "openvino", "tqdm")
 FORBIDDEN = {

@@ -179,6 +179,58 @@ def test_corrupt_packets_cost_their_frames_only(
     assert report["corrupt_packets"] > 0 or len(after) == 40 or suffix == ".ts"
 
 
+@pytest.mark.parametrize("target", [".mkv", ".mp4"])
+def test_corrupt_audio_costs_its_packets_only(
+    target: str, tmp_path: Path, stylize: Stylize, read_report: ReadReport
+) -> None:
+    writer = MediaWriter(tmp_path / "in.ts")
+    writer.video()
+    writer.audio(seconds=1)
+    source = writer.write()
+    packets = streams_of(source, "audio")[0].packets
+    content = bytearray(source.read_bytes())
+    # Bytes 2 to 6 of an ADTS header: past the sync word, so that the packet is found but cannot be unwrapped.
+    begin = content.index(packets[6].content[:16])
+    content[begin + 2 : begin + 7] = b"\xff" * 5
+    source.write_bytes(content)
+
+    assert stylize(source, tmp_path / f"out{target}", "--report", tmp_path / "report.json") == 0
+
+    assert numbers(tmp_path / f"out{target}") == list(range(10))
+    after = [packet.content for packet in streams_of(tmp_path / f"out{target}", "audio")[0].packets]
+    assert len(packets) // 2 <= len(after) < len(packets)
+    assert any("audio, aac) is damaged" in note for note in read_report()["notes"])
+
+
+@pytest.mark.parametrize("target", [".mp4", ".ts", ".webm"])
+def test_audio_that_cannot_even_be_decoded_is_left_out(
+    target: str, tmp_path: Path, stylize: Stylize, read_report: ReadReport
+) -> None:
+    writer = MediaWriter(tmp_path / "in.mkv")
+    writer.video()
+    writer.audio("flac")
+    content = writer.write().read_bytes()
+    assert content.count(b"A_FLAC") == 1
+    (tmp_path / "in.mkv").write_bytes(content.replace(b"A_FLAC", b"A_NONE"))
+
+    assert stylize(tmp_path / "in.mkv", tmp_path / f"out{target}", "--report", tmp_path / "report.json") == 0
+
+    assert not streams_of(tmp_path / f"out{target}", "audio")
+    assert any("left out" in note for note in read_report()["notes"])
+
+
+def test_a_video_of_an_unknown_codec_is_refused(
+    tmp_path: Path, stylize: Stylize, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = write_clip(tmp_path / "in.mp4", audio=False).read_bytes()
+    assert content.count(b"avc1") > 0
+    (tmp_path / "in.mp4").write_bytes(content.replace(b"avc1", b"zzzz"))
+
+    code = stylize(tmp_path / "in.mp4", tmp_path / "out.mp4")
+
+    _refused(code, "codec that this FFmpeg does not know", capsys)
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".ts"])
 def test_a_cut_off_file_gives_the_frames_it_has(suffix: str, tmp_path: Path, stylize: Stylize) -> None:
     source = write_clip(tmp_path / f"in{suffix}", frames=50, options={"bf": "0"})

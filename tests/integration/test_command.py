@@ -77,6 +77,21 @@ def test_a_failure_is_a_json_line_too(tmp_path: Path, identity_style: Path, caps
     assert captured.err.count("\n") == 1
 
 
+def test_failures_of_a_batch_are_json_lines_between_the_others(
+    tmp_path: Path, identity_style: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.mp4").write_text("no video")
+    write_clip(tmp_path / "b.mp4", audio=False)
+    inputs = [str(tmp_path / name) for name in ("a.mp4", "b.mp4")]
+
+    code = main([*inputs, str(tmp_path / "out"), *_options(identity_style), "--progress", "json"])
+
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert code == 1
+    assert [event["event"] for event in (*events[:2], events[-1])] == ["failed", "started", "finished"]
+    assert events[0]["input"] == inputs[0]
+
+
 def test_plain_lines_where_there_is_no_terminal(tmp_path: Path, identity_style: Path) -> None:
     source = write_clip(tmp_path / "in.mp4")
     command = [*COMMAND, str(source), str(tmp_path / "out.mp4"), *_options(identity_style)]

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.media import DARK, MediaWriter, Picture, numbers, read_frames, streams_of, times, write_clip
+from realtime.video_source import VideoFileSource
+from tests.media import BRIGHT, DARK, MediaWriter, Picture, numbers, read_frames, streams_of, times, write_clip
 
 Stylize = Callable[..., int]
 
@@ -76,32 +78,93 @@ def test_one_pixel_is_a_picture_too(tmp_path: Path, stylize: Stylize) -> None:
     assert len(read_frames(tmp_path / "out.mp4")) == 2
 
 
-def test_interlaced_video_is_deinterlaced_frame_by_frame(tmp_path: Path, stylize: Stylize) -> None:
-    def combed(number: int, size: tuple[int, int]) -> Picture:
-        picture = np.full((size[1], size[0], 3), DARK, np.uint8)
-        position = 4 * number
-        picture[0::2, position : position + 16] = 220
-        picture[1::2, position + 8 : position + 24] = 220
-        return picture
+# A bar that moves 12 pixels a frame, hence 6 from field to field.
+INTERLACED_SIZE = (160, 48)
+BAR_WIDTH_PX, BAR_STEP_PX = 16, 12
 
+
+def _first_field(number: int, size: tuple[int, int]) -> Picture:
+    """Return the whole picture at the time of the first field."""
+    return _with_bar(number * BAR_STEP_PX, size)
+
+
+def _two_fields(number: int, size: tuple[int, int]) -> Picture:
+    """Return a picture whose even lines show the time of the second field.
+
+    libx264 takes the order of fields from the frames, and frames that PyAV (18.1) makes are bottom field first.
+    """
+    picture = _first_field(number, size)
+    picture[0::2] = _with_bar(number * BAR_STEP_PX + BAR_STEP_PX // 2, size)[0::2]
+    return picture
+
+
+def _with_bar(left: int, size: tuple[int, int]) -> Picture:
+    picture = np.full((size[1], size[0], 3), DARK, np.uint8)
+    picture[:, left : left + BAR_WIDTH_PX] = BRIGHT
+    return picture
+
+
+def _combing(picture: Picture) -> float:
+    """Return the mean difference of neighbouring lines."""
+    return float(np.abs(np.diff(picture.astype(float), axis=0)).mean())
+
+
+def _error(picture: Picture, wanted: Picture) -> float:
+    return float(np.abs(picture.astype(float) - wanted).mean())
+
+
+def test_interlaced_video_is_deinterlaced_frame_by_frame(
+    tmp_path: Path, stylize: Stylize, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = write_clip(
         tmp_path / "in.mp4",
         audio=False,
-        picture=combed,
-        options={"x264-params": "interlaced=1:tff=1", "crf": "5"},
+        size=INTERLACED_SIZE,
+        picture=_two_fields,
+        options={"x264-params": "interlaced=1", "crf": "5"},
     )
     assert read_frames(source)[1].frame.interlaced_frame
 
     assert stylize(source, tmp_path / "out.mp4", "--crf", "5") == 0
+    monkeypatch.setattr(VideoFileSource, "_filtered", VideoFileSource._pictures)
+    assert stylize(source, tmp_path / "combed.mp4", "--crf", "5") == 0
 
     before, after = read_frames(source), read_frames(tmp_path / "out.mp4")
+    combed = read_frames(tmp_path / "combed.mp4")  # what comes out without the filter
     assert [frame.pts_s for frame in after] == [frame.pts_s for frame in before]
     assert not any(frame.frame.interlaced_frame for frame in after)
+    for number in range(1, 9):  # the first and the last have one neighbour only
+        whole = _first_field(number, INTERLACED_SIZE)
+        assert _combing(combed[number].rgb) > 0.9 * _combing(before[number].rgb)
+        assert _combing(after[number].rgb) < 0.3 * _combing(combed[number].rgb)
+        assert _error(after[number].rgb, whole) < 0.5 * _error(combed[number].rgb, whole)
 
-    def combing(picture: Picture) -> float:
-        return float(np.abs(np.diff(picture.astype(float), axis=0)).mean())
 
-    assert combing(after[4].rgb) < 0.6 * combing(before[4].rgb)
+# Raw H.264 has no clock of its own; the transport stream's jumps back at the seam.
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        pytest.param("in.h264", {}, id="h264"),
+        pytest.param("in.h264", {"options": {"x264-params": "interlaced=1"}}, id="h264-interlaced"),
+        pytest.param("in.ts", {"rate": Fraction(5), "time_base": Fraction(1, 5), "max_b_frames": 0}, id="ts"),
+    ],
+)
+def test_size_that_changes_in_mid_stream_does_not_change_the_output(
+    name: str, settings: dict[str, Any], tmp_path: Path, stylize: Stylize, read_report: Callable[[], dict[str, Any]]
+) -> None:
+    parts = [
+        write_clip(tmp_path / f"{index}{name}", audio=False, size=size, **settings).read_bytes()
+        for index, size in enumerate([(64, 48), (128, 96), (32, 64)])
+    ]
+    (tmp_path / name).write_bytes(b"".join(parts))
+
+    assert stylize(tmp_path / name, tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
+
+    assert {frame.rgb.shape for frame in read_frames(tmp_path / "out.mp4")} == {(48, 64, 3)}
+    assert numbers(tmp_path / "out.mp4") == [*range(10)] * 3
+    steps = {later - earlier for earlier, later in pairwise(times(tmp_path / "out.mp4"))}
+    assert steps == {1 / settings.get("rate", Fraction(25))}
+    assert any("changes its size" in note and "64x48" in note for note in read_report()["notes"])
 
 
 def test_the_video_need_not_be_the_first_stream(tmp_path: Path, stylize: Stylize) -> None:

@@ -1,0 +1,77 @@
+"""What is known of a video before its frames flow: read off the stream and its first frame, told to the sink."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+
+from .color import SDR_TAGS, ColorTags
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+# Frame rate assumed where neither stream nor frames tell one: only the duration of a lone frame depends on it.
+_FALLBACK_FRAME_RATE = Fraction(25)
+# Clock of a stream that tells none: that of MPEG.
+_FALLBACK_TIME_BASE = Fraction(1, 90000)
+_DISPLAY_MATRIX_LENGTH = 9
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """Size, clock and tags of the RGB frames that a source yields.
+
+    `width` and `height` are pixels as coded, before pixel aspect and rotation; `display_matrix` holds the nine numbers
+    of ISO/IEC 14496-12, 16.16 fixed point but for the last column.
+    """
+
+    width: int
+    height: int
+    time_base: Fraction
+    frame_rate: Fraction
+    constant_frame_rate: bool
+    sample_aspect_ratio: Fraction | None
+    display_matrix: tuple[int, ...] | None
+    color_tags: ColorTags
+
+
+def describe_video(stream: "VideoStream", first: av.VideoFrame) -> VideoInfo:
+    """Return what `stream` and its first frame of the range say; HDR is described as the SDR that it is mapped to."""
+    tags = ColorTags.of(first)
+    return VideoInfo(
+        width=first.width,
+        height=first.height,
+        time_base=clock_of(stream),
+        frame_rate=stream.average_rate or stream.guessed_rate or _FALLBACK_FRAME_RATE,
+        constant_frame_rate=_has_constant_rate(stream),
+        sample_aspect_ratio=stream.sample_aspect_ratio,
+        display_matrix=_display_matrix(first),
+        color_tags=SDR_TAGS if tags.is_hdr else tags,
+    )
+
+
+def clock_of(stream: "VideoStream") -> Fraction:
+    """Return the seconds of one tick."""
+    return stream.time_base or _FALLBACK_TIME_BASE
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    side_data = cast("Mapping[object, Any]", frame.side_data)  # PyAV declares it as a dict of other keys
+    data = side_data.get(SideDataType.DISPLAYMATRIX)
+    if data is None:
+        return None
+    matrix = np.frombuffer(bytes(data), dtype=np.int32)
+    return tuple(int(value) for value in matrix) if matrix.size == _DISPLAY_MATRIX_LENGTH else None
+
+
+def _has_constant_rate(stream: "VideoStream") -> bool:
+    """Return whether the container's index proves that all frames last equally long; without one nothing does."""
+    times = sorted(entry.timestamp for entry in stream.index_entries)
+    if len(times) < 2 or len(times) != stream.frames:
+        return False
+    return len({later - earlier for earlier, later in pairwise(times)}) == 1

@@ -1,0 +1,73 @@
+"""`stylize styles`: the list for people, the cards for programs, and an error where weights are damaged."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from realtime import catalogue as catalogue_module
+from realtime.catalogue import load_catalogue
+from realtime.cli import main
+from tests.models import identity_model
+
+
+def test_every_style_is_a_line_with_its_name_title_and_artist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["styles"]) == 0
+
+    styles = load_catalogue()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(styles)
+    for line, style in zip(lines, styles.values(), strict=True):
+        assert line.endswith(f"  {style.title} ({style.card['artist']}, {style.card['year']})")
+
+
+def test_titles_stand_below_one_another(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["styles"])
+
+    styles = load_catalogue().values()
+    columns = {
+        line.index(style.title, len(style.name))
+        for line, style in zip(capsys.readouterr().out.splitlines(), styles, strict=True)
+    }
+    assert len(columns) == 1
+
+
+def test_json_gives_the_cards_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["styles", "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out) == [style.card for style in load_catalogue().values()]
+
+
+@pytest.mark.parametrize("arguments", [["styles"], ["styles", "--json"]], ids=["text", "json"])
+def test_damaged_weights_are_one_line_and_no_list(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = {"name": "wave", "title": "Wave", "artist": "H", "year": 1831, "file": "wave.onnx"}
+    content = identity_model()
+    (tmp_path / "wave.onnx").write_bytes(content)
+    card |= {"sha256": "0" * 64, "size_bytes": len(content)}
+    (tmp_path / "catalogue.json").write_text(json.dumps({"schema": 1, "styles": [card]}), encoding="utf-8")
+    monkeypatch.setattr(catalogue_module.load_catalogue, "__defaults__", (tmp_path,))
+
+    assert main(arguments) == 1
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "stylize: the weights of style wave are damaged" in captured.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["no-such-verb"], ["styles", "--no-such-option"]])
+def test_wrong_usage_ends_with_two(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+
+    assert exit_.value.code == 2
+
+
+def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["--version"])
+
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out.startswith("stylecast ")
