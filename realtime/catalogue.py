@@ -61,14 +61,14 @@ def resolve_style(text: str) -> Style:
     Raises:
         UsageError: no such style or file; the closest names are offered.
     """
-    catalogue = load_catalogue()
-    if text in catalogue:
-        return catalogue[text]
     path = Path(text)
     if path.suffix.lower() == MODEL_SUFFIX:
         if not _is_file(path):
             raise UsageError(f"style file not found: {text}")
         return Style(path.stem, path.stem, path, None, None, {})
+    catalogue = load_catalogue()
+    if text in catalogue:
+        return catalogue[text]
     if _is_file(path):
         raise UsageError(
             f"--style {text}: pictures as styles need an any-style model, which this version does not have yet; "

@@ -1,5 +1,7 @@
 """Choose and configure the video encoder: by codec, by FFmpeg's name, or `auto` after a real probe."""
 
+import io
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
@@ -25,6 +27,11 @@ _ENCODER_OF_CODEC = {
 }
 # In the order in which `auto` tries them; the software encoder ends the list.
 _AUTO_ENCODERS = ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_amf", "h264_vaapi", "h264_v4l2m2m", "libx264")
+# FFmpeg's muxer for transport streams takes any codec and writes those that the format does not know as private data.
+_TRANSPORT_STREAM_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"})
+DEFAULT_PIXEL_FORMAT = "yuv420p"  # what every browser plays
+# The scale of --crf ends here for these; FFmpeg clips what is above without a word.
+_CRF_MAX = {"libx264": 51, "libx265": 51}
 # NVENC and QSV refuse very small pictures.
 _PROBE_SIZE_PX = (320, 240)
 
@@ -57,10 +64,11 @@ _UNKNOWN_ENCODER = EncoderDefaults("crf", None, "preset", None)
 
 @dataclass(frozen=True, slots=True)
 class EncoderChoice:
-    """An encoder of FFmpeg and its private options."""
+    """An encoder of FFmpeg, its private options, and the pixel format that it is given."""
 
     name: str
     options: dict[str, str]
+    pixel_format: str
 
 
 def choose_encoder(
@@ -69,9 +77,11 @@ def choose_encoder(
     crf: int | None = None,
     preset: str | None = None,
     extra: tuple[tuple[str, str], ...] = (),
-    pixel_format: str = "yuv420p",
+    pixel_format: str | None = None,
 ) -> EncoderChoice:
     """Return the encoder for `codec` with its options, after it has encoded a test picture.
+
+    Without `pixel_format` it is `DEFAULT_PIXEL_FORMAT`, or where the encoder does not know that, its own first.
 
     Raises:
         UsageError: no such encoder, or it has no such option.
@@ -80,10 +90,9 @@ def choose_encoder(
     if codec == "auto":
         failures = []
         for name in _AUTO_ENCODERS:
-            choice = EncoderChoice(
-                name, _options(name, crf=crf, preset=preset if name == "libx264" else None, extra=extra)
-            )
-            failure = _probe(choice, pixel_format)
+            options = _options(name, crf=crf, preset=preset if name == "libx264" else None, extra=extra)
+            choice = EncoderChoice(name, options, pixel_format or DEFAULT_PIXEL_FORMAT)
+            failure = _probe(choice)
             if failure is None:
                 return choice
             failures.append(f"{name}: {failure}")
@@ -99,18 +108,41 @@ def choose_encoder(
             f"use {', '.join(_ENCODER_OF_CODEC)}, auto, or h264_nvenc and the like"
         )
     formats = [item.name for item in encoder.video_formats or ()]
-    if formats and pixel_format not in formats and not set(formats) & {"cuda", "qsv", "vaapi", "videotoolbox_vld"}:
+    on_gpu = bool(set(formats) & {"cuda", "qsv", "vaapi", "videotoolbox_vld"})
+    if pixel_format and formats and pixel_format not in formats and not on_gpu:
         raise UsageError(f"{name} cannot encode --pix-fmt {pixel_format}; it takes {', '.join(formats)}")
-    choice = EncoderChoice(name, _options(name, crf=crf, preset=preset, extra=extra))
-    failure = _probe(choice, pixel_format)
+    known = not formats or DEFAULT_PIXEL_FORMAT in formats or on_gpu
+    chosen_format = pixel_format or (DEFAULT_PIXEL_FORMAT if known else formats[0])
+    choice = EncoderChoice(name, _options(name, crf=crf, preset=preset, extra=extra), chosen_format)
+    failure = _probe(choice)
     if failure is not None:
         raise OutputError(f"the encoder {name} does not work here with {_spelled(choice)}: {failure}")
     return choice
 
 
+def require_container(choice: EncoderChoice, container: str) -> None:
+    """Refuse a codec that files of FFmpeg's format `container` cannot hold.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    codec = av.Codec(choice.name, "w").canonical_name
+    if container == "mpegts":
+        held: set[str] | frozenset[str] = _TRANSPORT_STREAM_CODECS
+    else:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            held = trial.supported_codecs
+    if codec not in held:
+        raise UsageError(f"{container} files cannot hold {codec}; choose another --codec, or .mkv as output")
+
+
 def _options(name: str, *, crf: int | None, preset: str | None, extra: tuple[tuple[str, str], ...]) -> dict[str, str]:
     defaults = _DEFAULTS.get(name, _UNKNOWN_ENCODER)
     options = dict(defaults.fixed)
+    if crf is not None and (defaults.quality_option is None or crf > _CRF_MAX.get(name, crf)):
+        raise UsageError(f"{name} takes no --crf {crf}" + (f", at most {_CRF_MAX[name]}" if name in _CRF_MAX else ""))
+    if preset is not None and defaults.preset_option is None:
+        raise UsageError(f"{name} takes no --preset")
     quality = crf if crf is not None else defaults.quality
     if quality is not None and defaults.quality_option:
         options[defaults.quality_option] = str(quality)
@@ -133,22 +165,30 @@ def configure_stream(stream: "VideoStream", *, time_base: Fraction, constant_fra
         context.max_b_frames = 0
 
 
-def _probe(choice: EncoderChoice, pixel_format: str) -> str | None:
-    """Encode one grey picture; return why that failed, or None."""
+def _probe(choice: EncoderChoice) -> str | None:
+    """Encode one grey picture; return why that failed, or None.
+
+    Raises:
+        UsageError: the encoder has no such option.
+    """
+    if choice.name == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors only: it would write pages into the progress
     width, height = _PROBE_SIZE_PX
     try:
         context = cast("VideoCodecContext", av.CodecContext.create(choice.name, "w"))
         context.width, context.height = width, height
-        context.pix_fmt = pixel_format
+        context.pix_fmt = choice.pixel_format
         context.time_base = Fraction(1, 25)
         context.framerate = Fraction(25)
         context.options = dict(choice.options)
         grey = np.full((height, width, 3), 128, dtype=np.uint8)
-        frame = av.VideoFrame.from_ndarray(grey, format="rgb24").reformat(format=pixel_format)
+        frame = av.VideoFrame.from_ndarray(grey, format="rgb24").reformat(format=choice.pixel_format)
         frame.pts = 0
         packets = [*context.encode(frame), *context.encode(None)]
     except (av.error.FFmpegError, ValueError, OSError) as error:
         return reason(error)
+    if context.options:
+        raise UsageError(f"{choice.name} has no option {', '.join(context.options)}")
     return None if packets else "it encoded nothing"
 
 

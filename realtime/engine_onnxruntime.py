@@ -91,7 +91,10 @@ class OnnxRuntimeEngine:
         self._input_name = session.get_inputs()[0].name
 
     def infer(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        stylized: NDArray[np.uint8] = self._session.run(None, {self._input_name: rgb[np.newaxis]})[0][0]
+        try:
+            stylized: NDArray[np.uint8] = self._session.run(None, {self._input_name: rgb[np.newaxis]})[0][0]
+        except Exception as error:  # the library raises its own, undocumented classes
+            raise StyleError(f"ONNX Runtime cannot run the style: {_first_line(error)}") from error
         return stylized
 
     def close(self) -> None:

@@ -62,7 +62,10 @@ class OpenVinoEngine:
         self.workers = min(2, os.cpu_count() or 1)
 
     def infer(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return self._compiled_for(rgb.shape[0], rgb.shape[1]).infer(rgb)
+        try:
+            return self._compiled_for(rgb.shape[0], rgb.shape[1]).infer(rgb)
+        except RuntimeError as error:
+            raise StyleError(f"OpenVINO cannot run the style: {str(error).strip().splitlines()[-1]}") from error
 
     def close(self) -> None:
         self._compiled.clear()

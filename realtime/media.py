@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-# The only demuxers that may touch a file: formats of video, each read from this one file. FFmpeg knows hundreds more, among
-# them playlists that open other files, and some that take text or pictures for video.
+# The only demuxers that may touch a file: formats of video, each read from this one file. FFmpeg knows hundreds more,
+# among them playlists that open other files, and some that take text or pictures for video.
 _VIDEO_FORMATS = (
-    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "gif", "ogg", "mxf", "dv", "rm", "nut", "ivf",
-    "h264", "hevc", "m4v", "obu", "av1", "vc1", "yuv4mpegpipe", "apng", "wtv", "swf", "bink", "roq", "nsv", "avs",
+    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "gif", "ogg", "mxf", "dv", "rm", "nut",
+    "ivf", "h264", "hevc", "m4v", "obu", "av1", "vc1", "yuv4mpegpipe", "apng", "wtv", "swf", "bink", "roq", "nsv",
 )  # fmt: skip
 # A step back by more seconds is a new time line (recordings joined in one transport stream), a smaller one a bad time.
 NEW_TIME_LINE_S = 1

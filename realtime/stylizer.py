@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine import SIZE_MULTIPLE, Engine
+from .errors import StyleError
 
 # Zero padding in the network's convolutions leaves a frame of this width in another tone around the picture; it is cut
 # off again with the margin. 4 % more pixels at 1280x720.
@@ -34,9 +35,16 @@ class Stylizer:
     def stylize(self, rgb: NDArray[np.uint8]) -> Stylized:
         content = self._scaled(rgb)
         height, width = content.shape[:2]
-        stylized = self._engine.infer(with_margin(content))
+        given = with_margin(content)
+        stylized = self._engine.infer(given)
+        if stylized.shape != given.shape:
+            raise StyleError(f"the style made {stylized.shape} of a picture of {given.shape}; it must keep the size")
         inside = stylized[MARGIN_PX : MARGIN_PX + height, MARGIN_PX : MARGIN_PX + width]
         return Stylized(content, np.ascontiguousarray(inside))
+
+    def warm_up(self, *, width: int, height: int) -> None:
+        """Make the engine compile for pictures of this size now, and not while frames wait."""
+        self.stylize(np.zeros((height, width, 3), dtype=np.uint8))
 
     def _scaled(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = rgb.shape[:2]

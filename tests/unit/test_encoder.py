@@ -7,7 +7,7 @@ import av
 import pytest
 
 from realtime import encoder as encoder_module
-from realtime.encoder import EncoderChoice, choose_encoder, configure_stream
+from realtime.encoder import EncoderChoice, choose_encoder, configure_stream, require_container
 from realtime.errors import OutputError, StylizeError, UsageError
 
 # Word of --codec, FFmpeg's encoder, a pixel format that it takes.
@@ -33,7 +33,7 @@ def _fake_probe(monkeypatch: pytest.MonkeyPatch, failures: dict[str, str]) -> li
     """Let the probe of the encoders in `failures` fail for the reasons there."""
     names: list[str] = []
 
-    def probe(choice: EncoderChoice, pixel_format: str) -> str | None:
+    def probe(choice: EncoderChoice) -> str | None:
         names.append(choice.name)
         return failures.get(choice.name)
 
@@ -200,3 +200,39 @@ def test_frames_are_reordered_only_where_the_rate_is_constant(tmp_path: Path, co
 
     assert stream.codec_context.time_base == Fraction(1, 600)
     assert any(packet.pts != packet.dts for packet in packets) == reordered
+
+
+def test_encoder_without_yuv420p_gets_its_own_first_format_unless_one_was_asked_for() -> None:
+    assert choose_encoder("prores").pixel_format == "yuv422p10le"
+    assert choose_encoder("h264").pixel_format == "yuv420p"
+    assert choose_encoder("h264", pixel_format="yuv444p").pixel_format == "yuv444p"
+
+
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("h264", {"extra": (("no-such-option", "1"),)}),
+        ("h264", {"crf": 52}),
+        ("prores", {"crf": 20}),
+        ("prores", {"preset": "fast"}),
+    ],
+)
+def test_option_that_the_encoder_would_ignore_is_refused(codec: str, options: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=r"libx264|prores_ks"):
+        choose_encoder(codec, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("codec", "container"), [("av1", "mpegts"), ("vp9", "mpegts"), ("prores", "mp4"), ("h264", "webm")]
+)
+def test_codec_that_the_container_cannot_hold_is_refused(codec: str, container: str) -> None:
+    with pytest.raises(UsageError, match=f"{container} files cannot hold {codec}"):
+        require_container(choose_encoder(codec), container)
+
+
+@pytest.mark.parametrize(
+    ("codec", "container"),
+    [("h264", "mp4"), ("hevc", "mov"), ("prores", "mov"), ("vp9", "webm"), ("av1", "matroska"), ("h264", "mpegts")],
+)
+def test_codec_that_the_container_holds_is_taken(codec: str, container: str) -> None:
+    require_container(choose_encoder(codec), container)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from realtime.engine import SIZE_MIN_PX, SIZE_MULTIPLE
+from realtime.errors import StyleError
 from realtime.stylizer import MARGIN_PX, Stylizer
 
 from .fakes import FakeEngine
@@ -90,3 +91,18 @@ def test_flat_picture_stays_flat_when_scaled() -> None:
     made = Stylizer(FakeEngine(), size_px=64).stylize(picture)
 
     assert np.array_equal(np.unique(made.stylized.reshape(-1, 3), axis=0), [[10, 100, 200]])
+
+
+def test_network_that_changes_the_size_is_no_style() -> None:
+    with pytest.raises(StyleError, match="must keep the size"):
+        Stylizer(FakeEngine(lambda padded: padded[::2, ::2])).stylize(_picture(64, 48))
+
+
+def test_warming_up_shows_the_engine_the_size_of_the_frames_to_come() -> None:
+    engine = FakeEngine()
+    stylizer = Stylizer(engine, size_px=64)
+
+    stylizer.warm_up(width=256, height=128)
+    stylizer.stylize(_picture(256, 128))
+
+    assert engine.shapes[0] == engine.shapes[1]
