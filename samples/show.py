@@ -2,13 +2,14 @@
 
     python -m samples.show
 
-Writes `weights/thumbnails/STYLE.jpg`, `samples/gallery/styles.jpg` (before and every style) and
-`samples/gallery/styles.gif` (the same moving). Needs Pillow, from the extra [train].
+Writes `weights/thumbnails/STYLE.jpg`, `samples/gallery/styles.jpg` (before, every style, and the default style with the
+colours kept) and `samples/gallery/styles.mp4` (the same moving). Needs Pillow, from the extra [train].
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,10 @@ from PIL import Image
 
 from realtime.catalogue import Style, load_catalogue, read_model
 from realtime.engine import open_engine
-from realtime.settings import Controls
+from realtime.finish import finish
+from realtime.settings import DEFAULT_STYLE, Controls
 from realtime.smoother import FlowSmoother
-from realtime.stylizer import Stylizer
+from realtime.stylizer import Stylized, Stylizer
 from realtime.video_source import VideoFileSource
 
 FOLDER = Path(__file__).parent
@@ -27,12 +29,11 @@ GALLERY = FOLDER / "gallery"
 THUMBNAILS = FOLDER.parent / "weights" / "thumbnails"
 THUMBNAIL_SIZE = (320, 180)
 STILL_FRAME = 75
-STILL_SIZE = (640, 360)
-MOVING_SIZE = (400, 225)
-MOVING_STEP = 3
-MOVING_PANELS = 4
+STILL_SIZE = (480, 270)
+MOVING_SIZE = (400, 224)
 SHOWN_FRAMES = range(60, 180)
-SOURCE_FRAMES_PER_S = 30
+FRAMES_PER_S = 30
+COLUMNS = 3
 
 Picture = NDArray[np.uint8]
 
@@ -48,20 +49,19 @@ class Panel:
 def main() -> None:
     styles = load_catalogue()
     panels = [_panel(None), *(_panel(style) for style in styles.values())]
+    panels.append(_panel(styles[DEFAULT_STYLE], keep_colors=True))
     for folder in (THUMBNAILS, GALLERY):
         folder.mkdir(exist_ok=True)
-    for name, panel in zip(styles, panels[1:], strict=True):
+    for name, panel in zip(styles, panels[1:-1], strict=True):
         Image.fromarray(_scaled(panel.still, THUMBNAIL_SIZE)).save(THUMBNAILS / f"{name}.jpg", quality=88)
     stills = _grid([_scaled(panel.still, STILL_SIZE) for panel in panels])
     Image.fromarray(stills).save(GALLERY / "styles.jpg", quality=86)
-    moments = zip(*(panel.moving for panel in panels[:MOVING_PANELS]), strict=True)
-    first, *others = (Image.fromarray(_grid(list(moment))) for moment in moments)
-    duration_ms = round(1000 * MOVING_STEP / SOURCE_FRAMES_PER_S)
-    first.save(GALLERY / "styles.gif", save_all=True, append_images=others, duration=duration_ms, loop=0, optimize=True)
+    _encode([_grid(list(moment)) for moment in zip(*(panel.moving for panel in panels), strict=True)])
 
 
-def _panel(style: Style | None) -> Panel:
+def _panel(style: Style | None, *, keep_colors: bool = False) -> Panel:
     """Run the clip through a style, smoothing included; None is the clip itself."""
+    controls = Controls(keep_colors=keep_colors)
     engine = open_engine(read_model(style)) if style else None
     stylizer, smoother = (Stylizer(engine) if engine else None), FlowSmoother()
     still, moving = np.zeros(0, dtype=np.uint8), []
@@ -72,11 +72,11 @@ def _panel(style: Style | None) -> Panel:
             picture = frame.rgb
             if stylizer:
                 made = stylizer.stylize(frame.rgb)
-                picture = smoother.smooth(made.content, made.stylized, frame.pts_s, smoothing=Controls().smoothing)
+                smooth = smoother.smooth(made.content, made.stylized, frame.pts_s, smoothing=controls.smoothing)
+                picture = finish(frame.rgb, Stylized(made.content, smooth), controls)
             if frame.index == STILL_FRAME:
                 still = picture
-            if frame.index % MOVING_STEP == 0:
-                moving.append(_scaled(picture, MOVING_SIZE))
+            moving.append(_scaled(picture, MOVING_SIZE))
     if engine:
         engine.close()
     return Panel(still, moving)
@@ -87,10 +87,20 @@ def _scaled(picture: Picture, size: tuple[int, int]) -> Picture:
 
 
 def _grid(pictures: list[Picture]) -> Picture:
-    """Lay pictures out in two columns; a missing last one stays black."""
-    if len(pictures) % 2:
-        pictures = [*pictures, np.zeros_like(pictures[0])]
-    return np.vstack([np.hstack(pictures[row : row + 2]) for row in range(0, len(pictures), 2)])
+    """Lay pictures out in columns; missing last ones stay black."""
+    missing = -len(pictures) % COLUMNS
+    pictures = [*pictures, *[np.zeros_like(pictures[0])] * missing]
+    return np.vstack([np.hstack(pictures[row : row + COLUMNS]) for row in range(0, len(pictures), COLUMNS)])
+
+
+def _encode(pictures: list[Picture]) -> None:
+    with av.open(str(GALLERY / "styles.mp4"), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=FRAMES_PER_S, options={"crf": "30", "preset": "slow"})
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
 
 
 if __name__ == "__main__":
