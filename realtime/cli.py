@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from .command import make_parser, run_command
+from .command import Interrupts, make_parser, print_output, run_command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,19 +16,20 @@ def main(arguments: list[str] | None = None) -> int:
     )
     styles.add_argument("--json", action="store_true", help="print the cards as JSON")
     options = parser.parse_args(arguments)
-    return run_command(parser.prog, lambda: _styles(options))
+    return run_command(parser.prog, lambda interrupts: _styles(options, interrupts))
 
 
-def _styles(options: argparse.Namespace) -> int:
+def _styles(options: argparse.Namespace, interrupts: Interrupts) -> int:
     from .catalogue import load_catalogue, read_model
 
+    interrupts.check()
     catalogue = load_catalogue()
     for style in catalogue.values():
         read_model(style)
     if options.json:
-        print(json.dumps([style.card for style in catalogue.values()], indent=2))
+        print_output(json.dumps([style.card for style in catalogue.values()], indent=2))
         return 0
     width = max((len(name) for name in catalogue), default=0)
     for style in catalogue.values():
-        print(f"{style.name:<{width}}  {style.title} ({style.card['artist']}, {style.card['year']})")
+        print_output(f"{style.name:<{width}}  {style.title} ({style.card['artist']}, {style.card['year']})")
     return 0

@@ -4,16 +4,18 @@ import argparse
 import json
 import sys
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
-from .command import EXIT_FAILED, make_parser, run_command
+from .command import EXIT_FAILED, Interrupts, make_parser, path_argument, run_command
+from .errors import OutputError, UsageError
 from .settings import PROGRESS_KINDS, Controls, Settings, add_options, read_options
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
-    options = parser.parse_args(arguments)
-    return run_command(parser.prog, lambda: _run(options))
+    options = parser.parse_intermixed_args(arguments)
+    return run_command(parser.prog, lambda interrupts: _run(options, interrupts))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -23,7 +25,11 @@ def _parser() -> argparse.ArgumentParser:
         "Several inputs, or a folder, go into an output folder.",
     )
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="INPUT ... OUTPUT", help="one or more videos or folders, then the output"
+        "paths",
+        nargs="+",
+        type=path_argument,
+        metavar="INPUT ... OUTPUT",
+        help="one or more videos or folders, then the output",
     )
     add_options(parser, Controls)
     add_options(parser, Settings)
@@ -34,31 +40,37 @@ def _parser() -> argparse.ArgumentParser:
         help="how progress is shown [auto: a bar on a terminal, else lines]",
     )
     parser.add_argument(
-        "--report", type=Path, metavar="FILE.json", help="write what was done, measured and noticed as JSON"
+        "--report", type=path_argument, metavar="FILE.json", help="write what was done, measured and noticed as JSON"
     )
     return parser
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     # Imported here: `--help` must not wait for PyAV and OpenCV.
     from .batch import plan_batch, result_table, run_batch
     from .catalogue import resolve_style
-    from .errors import OutputError, UsageError
     from .progress import make_listener
     from .video_job import VideoJobs, require_paths
 
+    interrupts.check()
     settings, controls = read_options(options, Settings), read_options(options, Controls)
     if len(options.paths) < 2:
         raise UsageError("give at least one input and the output: stylize-video INPUT OUTPUT")
     *inputs, output = options.paths
-    if options.report is not None and not options.report.parent.is_dir():
-        raise OutputError(f"the folder of the report does not exist: {options.report.parent}")
-    pairs = plan_batch(inputs, output)
+    try:
+        pairs = plan_batch(inputs, output)
+        single = len(pairs) == 1 and pairs[0][1] == output
+        if single:
+            require_paths(*pairs[0], overwrite=settings.overwrite)
+        if options.report is not None:
+            _require_report(options.report, [Path(settings.style), *chain.from_iterable(pairs)])
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise UsageError(f"cannot use {error.filename}: {error.strerror}") from error
     style = resolve_style(settings.style)
-    if len(pairs) == 1:
-        require_paths(*pairs[0], overwrite=settings.overwrite)
-    single = len(pairs) == 1 and pairs[0][1] == output
-    with closing(make_listener(options.progress)) as progress, VideoJobs(style, settings, controls) as jobs:
+    with (
+        closing(make_listener(options.progress)) as progress,
+        VideoJobs(style, settings, controls, check_stop=interrupts.check) as jobs,
+    ):
         if single:
             reports, failed = [jobs.run(*pairs[0], progress).as_json()], False
         else:
@@ -78,3 +90,14 @@ def _run(options: argparse.Namespace) -> int:
         except OSError as error:
             raise OutputError(f"cannot write the report {options.report}: {error.strerror}") from error
     return EXIT_FAILED if failed else 0
+
+
+def _require_report(report: Path, paths: list[Path]) -> None:
+    """Refuse a report that cannot be written, or that would overwrite one of `paths`."""
+    if not report.parent.is_dir():
+        raise OutputError(f"the folder of the report does not exist: {report.parent}")
+    if report.is_dir():
+        raise UsageError(f"the report is a folder: {report}; give a file name")
+    for path in paths:
+        if report.resolve() == path.resolve() or (report.exists() and path.exists() and report.samefile(path)):
+            raise UsageError(f"the report would overwrite {path}; give another file to --report")

@@ -5,18 +5,46 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from . import __version__
-from .errors import StylizeError
+from .errors import OutputError, StylizeError
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 128 + signal.SIGINT
 DEBUG_VARIABLE = "STYLIZE_DEBUG"
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, so that a job that is told to end removes its unfinished file."""
+class Interrupts:
+    """Turns the first Ctrl-C, SIGTERM or SIGHUP into KeyboardInterrupt; later ones must not disturb the cleanup.
+
+    A signal is remembered, too: libraries may swallow the exception, above all while they are imported. Therefore none
+    is raised before the first `check`, and long work calls `check` again and again.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._raises = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if a signal has come; from now on one that comes raises it at once."""
+        self._raises = True
+        if self.received is not None:
+            raise KeyboardInterrupt
+
+    def hold(self) -> None:
+        """From now on only remember a signal."""
+        self._raises = False
+
+    def receive(self, number: int, _frame: FrameType | None) -> None:
+        if self.received is not None:
+            return
+        self.received = number
+        # Not just unheeded: OpenVINO frees the stack on which handlers run, so that one after its end would crash.
+        for other in _signals():
+            signal.signal(other, signal.SIG_IGN)
+        if self._raises:
+            raise KeyboardInterrupt
 
 
 def make_parser(name: str, description: str) -> argparse.ArgumentParser:
@@ -25,49 +53,107 @@ def make_parser(name: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def run_command(name: str, work: Callable[[], int]) -> int:
-    """Run `work` and return the exit code: its own, or 1, 2 or 130 with one line on standard error.
+def path_argument(text: str) -> Path:
+    """Parse a path; an empty one, such as that of an unset variable in a script, would mean the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
 
-    After the first Ctrl-C further ones are ignored while the job cleans up. `STYLIZE_DEBUG=1` shows tracebacks.
+
+def print_output(text: str) -> None:
+    """Print to standard output, at once.
+
+    Raises:
+        OutputError: it cannot be written, as on a full disk.
     """
-    handlers = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    debug = os.environ.get(DEBUG_VARIABLE) == "1"
-    interrupted = False
     try:
-        return work()
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise  # the reader has gone, which is no fault
+    except OSError as error:
+        raise OutputError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def run_command(name: str, work: Callable[[Interrupts], int]) -> int:
+    """Run `work` and return the exit code: its own, or 1, 2 or 128 + signal with one line on standard error.
+
+    `work` calls `Interrupts.check` after its imports. `STYLIZE_DEBUG=1` shows tracebacks.
+    """
+    _replace_closed_streams()
+    interrupts = Interrupts()
+    handlers = {number: signal.signal(number, interrupts.receive) for number in _signals()}
+    try:
+        code, message = _outcome(work, interrupts)
+        if interrupts.received is not None:
+            code, message = 128 + interrupts.received, "stopped"
+        if message:
+            _say(f"{name}: {message}")
+        _drop_unwritable_output()
+        return code
+    finally:
+        # After an interrupt, more of them must not disturb Python's shutdown either.
+        for number, handler in handlers.items():
+            signal.signal(number, handler if interrupts.received is None else signal.SIG_IGN)
+
+
+def _outcome(work: Callable[[Interrupts], int], interrupts: Interrupts) -> tuple[int, str]:
+    """Return the exit code and the line that tells of a failure."""
+    debug = os.environ.get(DEBUG_VARIABLE) == "1"
+    try:
+        try:
+            return work(interrupts), ""
+        finally:
+            interrupts.hold()
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT, "stopped"
+    except BrokenPipeError:
+        return EXIT_FAILED, ""  # the reader of our output is gone
     except StylizeError as error:
         if debug:
             raise
-        print(f"{name}: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt as interrupt:
-        interrupted = True
-        print(f"{name}: stopped; the unfinished output was removed", file=sys.stderr)
-        return 128 + signal.SIGTERM if isinstance(interrupt, Terminated) else EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output is gone; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+        return error.exit_code, str(error)
     except MemoryError:
-        print(f"{name}: out of memory; try a smaller --size", file=sys.stderr)
-        return EXIT_FAILED
+        return EXIT_FAILED, "out of memory; try a smaller --size"
     except Exception as error:  # the border of the process: a fault of ours, told in one line like any other
         if debug:
             raise
+        if "can't start new thread" in str(error):
+            return (
+                EXIT_FAILED,
+                "the system lets no more threads start (limit of processes or memory); end other programs",
+            )
         text = " ".join(str(error).split())
-        print(
-            f"{name}: unexpected {type(error).__name__}: {text}; {DEBUG_VARIABLE}=1 shows where, please report it",
-            file=sys.stderr,
+        return (
+            EXIT_FAILED,
+            f"unexpected {type(error).__name__}: {text}; {DEBUG_VARIABLE}=1 shows where, please report it",
         )
-        return EXIT_FAILED
-    finally:
-        # After an interrupt, more of them must not disturb Python's shutdown either.
-        if not interrupted:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+def _signals() -> list[signal.Signals]:
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    # The terminal is gone: unknown to Windows, and ignored on purpose under `nohup`.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    return numbers
+
+
+def _replace_closed_streams() -> None:
+    """Open the null device for closed standard streams: else the next file would get their number, and their texts."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  it stays open
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        pass  # the terminal is gone; the exit code remains
+
+
+def _drop_unwritable_output() -> None:
+    """Let what cannot be written go nowhere: Python would complain again when it flushes at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

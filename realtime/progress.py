@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from .errors import OutputError
 from .video_job import JobListener, JobReport
 
 # Seconds between two plain lines, two JSON lines, and two drawings of the bar.
@@ -214,4 +215,9 @@ class JsonProgress:
         pass
 
     def _say(self, values: dict[str, Any]) -> None:
-        print(json.dumps(values), file=self._stream, flush=True)
+        try:
+            print(json.dumps(values), file=self._stream, flush=True)
+        except BrokenPipeError:
+            raise  # the reader has gone, which is no fault
+        except OSError as error:
+            raise OutputError(f"cannot write to standard output: {error.strerror}") from error

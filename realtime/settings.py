@@ -30,6 +30,9 @@ DEFAULT_STYLE = "starry-night"
 SIZE_MIN_PX = 64
 SIZE_MAX_PX = 4320
 
+# More than any video lasts, and little enough for every clock of FFmpeg.
+TIME_MAX_S = 10**9
+
 _DECIMAL = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
 
 
@@ -78,6 +81,8 @@ def time_s(text: str) -> Fraction:
     seconds = Fraction(0)
     for number in numbers:
         seconds = seconds * 60 + number
+    if seconds > TIME_MAX_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {TIME_MAX_S} seconds")
     return seconds
 
 

@@ -1,11 +1,12 @@
-"""What becomes of a stream in another file: its packets copied, audio encoded anew, or text subtitles rewritten.
+"""What can become of a stream in another file: its packets copied, audio encoded anew, or text subtitles rewritten.
 
 Each carrier takes the packets of one input stream, with their times in the output's time line, and returns those to be
 muxed.
 """
 
+import io
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import av
 import av.error
@@ -14,6 +15,7 @@ from av.subtitles.subtitle import SubtitleSet
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.packet import Packet
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 
 # Opus knows few rates, and 48 kHz is the one that it works in.
 OPUS_RATE = 48000
+_TRANSPORT_STREAM_CODECS = frozenset(
+    {"aac", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus", "dvb_subtitle", "dvb_teletext"}
+)
+# What headers may say of a rate: beyond that they are damaged, and resampling would not end.
+_RATES = range(1000, 1_000_000)
+# What is meant where a file says only how many channels there are.
+_LAYOUT_OF_COUNT = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 # Samples of one packet where the encoder takes any number.
 _CHUNK_SAMPLES = 1024
 # Decoded audio may be this far from its timestamp before silence is put in or samples are taken out: timestamps rounded
@@ -54,20 +63,25 @@ class PacketCopier:
 
 
 class AudioTranscoder:
-    """Decode audio and encode it with `encoder`; every sample stays at its time: gaps become silence."""
+    """Decode audio and encode it with `encoder`; every sample stays at its time: gaps become silence.
+
+    Raises:
+        ValueError, FFmpegError: the encoder takes no audio of that kind; `can_be_encoded` tells beforehand.
+    """
 
     def __init__(self, stream: "AudioStream", output: "OutputContainer", *, encoder: str) -> None:
-        source = stream.codec_context
-        rate = OPUS_RATE if encoder == "libopus" else source.sample_rate
-        self._output: AudioStream = output.add_stream(encoder, rate=rate, layout=source.layout.name)  # type: ignore[assignment]
+        rate = _encodable_rate(stream.codec_context.sample_rate, encoder)
+        layout = _encodable_layout(stream.codec_context.layout, encoder, rate)
+        self._output: AudioStream = output.add_stream(encoder, rate=rate, layout=layout)  # type: ignore[assignment]
         copy_description(self._output, stream)
         context = self._output.codec_context
         context.open()  # only then it tells how many samples it takes at once
-        self._resampler = av.AudioResampler(format=context.format, layout=context.layout, rate=rate)
         self._planar = context.format.is_planar
         self._layout, self._format = context.layout.name, context.format.name
         self._rate = rate
+        self._resampler = self._new_resampler()
         self._chunk = context.frame_size or _CHUNK_SAMPLES
+        self._kind: tuple[str, str, int] | None = None  # format, layout and rate of the last frame
         self._waiting: list[NDArray[np.generic]] = []  # (samples, channels)
         self._next_sample: int | None = None  # after the last one in `_waiting`
         self._encoded_until: int = 0
@@ -79,19 +93,26 @@ class AudioTranscoder:
             return []  # the gap becomes silence
         packets: list[AnyPacket] = []
         for frame in frames:
-            for resampled in self._resampler.resample(frame):
-                packets += self._append(resampled)
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if self._kind not in (None, kind):  # a broadcast goes from stereo to 5.1: a resampler takes one kind only
+                packets += self._resample(None)
+                self._resampler = self._new_resampler()
+            self._kind = kind
+            packets += self._resample(frame)
         return packets
 
     def finish(self) -> "list[AnyPacket]":
-        packets: list[AnyPacket] = []
-        for resampled in self._resampler.resample(None):
-            packets += self._append(resampled)
-        return [*packets, *self._encode_chunks(last=True), *self._output.encode(None)]
+        return [*self._resample(None), *self._encode_chunks(last=True), *self._output.encode(None)]
+
+    def _new_resampler(self) -> av.AudioResampler:
+        return av.AudioResampler(format=self._format, layout=self._layout, rate=self._rate)
+
+    def _resample(self, frame: av.AudioFrame | None) -> "list[AnyPacket]":
+        return [packet for resampled in self._resampler.resample(frame) for packet in self._append(resampled)]
 
     def _append(self, frame: av.AudioFrame) -> "list[AnyPacket]":
         array = frame.to_ndarray()
-        samples = array.T if self._planar else array.reshape(-1, len(frame.layout.channels))
+        samples = array.T if self._planar else array.reshape(-1, frame.layout.nb_channels)
         packets: list[AnyPacket] = []
         begin = self._next_sample or 0
         if frame.pts is not None and frame.time_base is not None:
@@ -163,6 +184,66 @@ class SubtitleConverter:
         return []
 
 
+def container_holds(container_name: str, stream: "Stream") -> bool:
+    """Return whether a file of that format with a copy of this stream can be begun: asked of the muxer itself."""
+    if container_name == "mpegts" and codec_name(stream) not in _TRANSPORT_STREAM_CODECS:
+        return False  # FFmpeg would write it as private data, which nobody reads
+    if container_name == "mp4" and stream.type == "audio" and codec_name(stream).startswith("pcm_"):
+        layout = stream.codec_context.layout  # type: ignore[attr-defined]
+        if layout.nb_channels > 1 and not _has_named_channels(layout):
+            return False  # said by the muxer at the very end only
+    try:
+        with av.open(io.BytesIO(), "w", format=container_name) as trial:
+            add_copy(trial, stream)
+            trial.start_encoding()
+    except (av.error.FFmpegError, ValueError, OSError):
+        return False
+    return True
+
+
+def can_be_encoded(stream: "AudioStream", container_name: str, encoder: str) -> bool:
+    """Return whether audio can be decoded and encoded anew: damaged headers tell of no channels or absurd rates."""
+    if cast("object", stream.codec_context) is None:
+        return False
+    try:
+        with av.open(io.BytesIO(), "w", format=container_name) as trial:
+            AudioTranscoder(stream, trial, encoder=encoder)
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _has_named_channels(layout: av.AudioLayout) -> bool:
+    """Return whether a file says which channels there are, not only how many."""
+    return bool(layout.name) and not layout.name.endswith(" channels")
+
+
+def _encodable_rate(rate: int, encoder: str) -> int:
+    """Return the encoder's rate that loses least."""
+    if rate not in _RATES:
+        raise ValueError(f"audio cannot have {rate} samples a second")
+    if encoder == "libopus":
+        return OPUS_RATE
+    rates = av.Codec(encoder, "w").audio_rates or [rate]
+    return min((known for known in rates if known >= rate), default=max(rates))
+
+
+def _encodable_layout(layout: av.AudioLayout, encoder: str, rate: int) -> str:
+    """Return the first layout that the encoder takes: the same, the same from other places, fewer channels."""
+    by_count = _LAYOUT_OF_COUNT.get(layout.nb_channels, "stereo")
+    named = [layout.name, layout.name.replace("(side)", "")] if _has_named_channels(layout) else []
+    for name in (*named, by_count, "stereo"):
+        context: AudioCodecContext = av.CodecContext.create(encoder, "w")  # type: ignore[assignment]
+        context.sample_rate, context.layout = rate, name
+        context.format = (context.codec.audio_formats or [])[0]
+        try:
+            context.open()
+        except av.error.FFmpegError:
+            continue
+        return name
+    raise ValueError(f"{encoder} takes no audio of {layout.name}")
+
+
 def add_copy(output: "OutputContainer", stream: "Stream") -> "Stream":
     """Add a stream of the same codec, with what describes it."""
     copy = output.add_stream_from_template(stream, opaque=True)
@@ -174,6 +255,10 @@ def copy_description(target: "Stream", source: "Stream") -> None:
     """Copy language, title and the like, and what the stream is for; not what describes the bytes of the old file."""
     target.metadata.update(describing_metadata(source.metadata))
     target.disposition = source.disposition
+
+
+def codec_name(stream: "Stream") -> str:
+    return stream.codec_context.codec.canonical_name if stream.codec_context is not None else "unknown"
 
 
 def describing_metadata(metadata: dict[str, str]) -> dict[str, str]:

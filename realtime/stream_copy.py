@@ -4,9 +4,9 @@ Reads the input a second time, so that the decoding of the video needs to know n
 hold is converted (audio, text subtitles) or left out; `notes` say so.
 """
 
-import io
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,14 @@ from .stream_convert import (
     PacketCopier,
     StreamCarrier,
     SubtitleConverter,
-    add_copy,
+    can_be_encoded,
+    codec_name,
+    container_holds,
     copy_description,
     describing_metadata,
 )
 
 if TYPE_CHECKING:
-    from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.container.core import Chapter
     from av.stream import Stream
@@ -37,8 +38,12 @@ if TYPE_CHECKING:
 _AUDIO_ENCODER = {"mp4": "aac", "mov": "aac", "mpegts": "aac", "matroska": "aac", "webm": "libopus"}
 _TEXT_SUBTITLE_ENCODER = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXT_SUBTITLE_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text", "ttml"})
-_TRANSPORT_STREAM_CODECS = frozenset(
-    {"aac", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus", "dvb_subtitle", "dvb_teletext"}
+_TRANSPORT_STREAM_DISPOSITIONS = (
+    av.stream.Disposition.default  # of little use: players take the first stream of a kind
+    | av.stream.Disposition.attached_pic
+    | av.stream.Disposition.hearing_impaired
+    | av.stream.Disposition.visual_impaired
+    | av.stream.Disposition.clean_effects
 )
 _PICTURE_OF_CODEC = {"mjpeg": (".jpg", "image/jpeg"), "png": (".png", "image/png")}
 # Streams are interleaved only roughly: reading begins this many seconds before what is wanted. A subtitle that begins
@@ -84,6 +89,8 @@ class StreamCopier:
             if carrier is not None:
                 self._carriers[stream.index] = carrier
                 carried.append(stream)
+        if output.format.name == "mpegts":
+            self._say_what_transport_streams_lack(carried)
         self._packets = self._read(carried)
         self._next = next(self._packets, None)
         return main
@@ -107,36 +114,51 @@ class StreamCopier:
         """Yield the packets of the range, with their times in the output."""
         if not streams:
             return
-        if self._time_shift_s:
+        if self._time_shift_s > 0:
             try:
                 self._container.seek(max(0, int((self._time_shift_s - _SEEK_MARGIN_S) * 1_000_000)))
             except av.error.FFmpegError:
-                pass  # no index: everything is read, and what lies before the start is left out below
-        time_lines = {stream.index: _TimeLine(strict=stream.type == "audio") for stream in streams}
+                pass  # no index: everything is read, and what lies before the start is left out
+        time_lines = {stream.index: _TimeLine(least_step=_least_step(stream)) for stream in streams}
         packets = self._container.demux(streams)
         while True:
             try:
                 packet = next(packets)
             except (StopIteration, av.error.FFmpegError, OSError):
                 return
-            if not packet.size:
-                continue  # the one that ends each stream
+            if not packet.size or _is_gap_between_subtitles(packet):
+                continue  # without size: the one that ends each stream
             if _is_cover_packet(packet):
                 packet.pts = packet.dts = 0
             elif packet.dts is None and packet.pts is None:
                 continue  # nothing says when it is due
             else:
                 time_lines[packet.stream_index].continue_with(packet)
-                begin_s = _packet_time_s(packet)
-                end_s = begin_s + (packet.duration or 0) * packet.time_base
-                if self._time_shift_s and end_s <= self._time_shift_s:
+                if not self._moved_into_range(packet):
                     continue
-                if self._end_s is not None and begin_s >= self._end_s:
-                    continue
-                shift = round(self._time_shift_s / packet.time_base)
-                packet.pts = packet.pts - shift if packet.pts is not None else None
-                packet.dts = packet.dts - shift if packet.dts is not None else None
             yield packet
+
+    def _moved_into_range(self, packet: "AnyPacket") -> bool:
+        """Give a packet its time in the output, and return whether it is wanted there; subtitles are cut to fit."""
+        begin_s = _packet_time_s(packet)
+        end_s = begin_s + (packet.duration or 0) * packet.time_base
+        is_subtitle = packet.stream.type == "subtitle"
+        # What was moved only to begin at 0 keeps all its audio: players skip the little that comes before.
+        if end_s <= self._time_shift_s and (self._time_shift_s > 0 or (self._time_shift_s and is_subtitle)):
+            return False
+        if self._end_s is not None and begin_s >= self._end_s:
+            return False
+        shift = round(self._time_shift_s / packet.time_base)
+        packet.pts = packet.pts - shift if packet.pts is not None else None
+        packet.dts = packet.dts - shift if packet.dts is not None else None
+        if is_subtitle and packet.duration:
+            shown_from_s = max(begin_s, self._time_shift_s)
+            shown_until_s = min(end_s, self._end_s) if self._end_s is not None else end_s
+            if shown_from_s > begin_s:
+                packet.pts = packet.dts = 0
+            if shown_until_s - shown_from_s < end_s - begin_s:
+                packet.duration = max(1, round((shown_until_s - shown_from_s) / packet.time_base))
+        return True
 
     def _carry(self, packet: "AnyPacket", output: "OutputContainer") -> None:
         stream = packet.stream
@@ -150,6 +172,17 @@ class StreamCopier:
         if note not in self.notes:
             self.notes.append(note)
 
+    def _say_what_transport_streams_lack(self, carried: "list[Stream]") -> None:
+        lost = {
+            "chapters": bool(self._container.chapters()),
+            "tags": bool(describing_metadata(self._container.metadata)),
+            "titles of streams": any("title" in stream.metadata for stream in carried),
+            "what streams are for": any(stream.disposition & ~_TRANSPORT_STREAM_DISPOSITIONS for stream in carried),
+        }
+        if any(lost.values()):
+            names = ", ".join(name for name, is_lost in lost.items() if is_lost)
+            self.notes.append(f"mpegts cannot hold, and leaves out: {names}; .mkv holds more")
+
     def _carrier_for(self, stream: "Stream", output: "OutputContainer") -> "StreamCarrier | None":
         name = _described(stream)
         container_name = output.format.name
@@ -158,18 +191,20 @@ class StreamCopier:
             return None
         if stream.type == "data" and "timecode" in stream.metadata and container_name in ("mp4", "mov"):
             return None  # the muxer makes this track anew from the same tag of the video
+        if stream.type == "data" and stream.discard == av.stream.Discard.all and self._container.chapters():
+            return None  # the text of chapters in MP4, which are carried as such
         if stream.type == "video" and container_name == "matroska" and self._attach_cover(stream, output):
             return None
-        if _container_holds(container_name, stream):
+        if container_holds(container_name, stream):
             return PacketCopier(stream, output)
         if stream.type == "audio" and container_name in _AUDIO_ENCODER:
             encoder = _AUDIO_ENCODER[container_name]
-            if not _can_be_encoded(stream, container_name, encoder):  # type: ignore[arg-type]
-                self.notes.append(f"{name} cannot be held by {container_name} nor decoded, and is left out")
+            if not can_be_encoded(stream, container_name, encoder):  # type: ignore[arg-type]
+                self.notes.append(f"{name} cannot be held by {container_name} nor converted, and is left out")
                 return None
             self.notes.append(f"{name} cannot be held by {container_name}: re-encoded to {encoder}")
             return AudioTranscoder(stream, output, encoder=encoder)  # type: ignore[arg-type]
-        is_text = _codec_name(stream) in _TEXT_SUBTITLE_CODECS
+        is_text = codec_name(stream) in _TEXT_SUBTITLE_CODECS
         if stream.type == "subtitle" and is_text and container_name in _TEXT_SUBTITLE_ENCODER:
             encoder = _TEXT_SUBTITLE_ENCODER[container_name]
             self.notes.append(f"{name} cannot be held by {container_name}: converted to {encoder}")
@@ -179,7 +214,7 @@ class StreamCopier:
 
     def _attach_cover(self, stream: "Stream", output: "OutputContainer") -> bool:
         """Attach cover art as Matroska wants it, and return whether that was done: a stream would be a second video."""
-        kind = _PICTURE_OF_CODEC.get(_codec_name(stream))
+        kind = _PICTURE_OF_CODEC.get(codec_name(stream))
         if kind is None:
             return False
         suffix, mime_type = kind
@@ -208,11 +243,11 @@ class StreamCopier:
 class _TimeLine:
     """Makes the decoding times of one stream grow, as muxers demand; what is in order stays as it is.
 
-    `strict` streams may not have two packets of one time.
+    Packets are at least `least_step` ticks apart.
     """
 
-    def __init__(self, *, strict: bool) -> None:
-        self._strict = strict
+    def __init__(self, *, least_step: int) -> None:
+        self._least_step = least_step
         self._last: int | None = None
         self._next = 0
         self._offset = 0
@@ -221,52 +256,36 @@ class _TimeLine:
         ticks = packet.dts if packet.dts is not None else packet.pts
         assert ticks is not None, "packets without any time are left out"
         offset = self._offset
-        if self._last is not None and ticks + offset < self._last + self._strict:
+        if self._last is not None and ticks + offset < self._last + self._least_step:
             if (self._last - ticks - offset) * packet.time_base > NEW_TIME_LINE_S:
                 offset = self._offset = self._next - ticks
             else:
-                offset = self._last + self._strict - ticks
+                offset = self._last + self._least_step - ticks
         if offset:
             packet.pts = packet.pts + offset if packet.pts is not None else None
         packet.dts = self._last = ticks + offset
         self._next = self._last + max(1, packet.duration or 0)
 
 
-def _container_holds(container_name: str, stream: "Stream") -> bool:
-    """Return whether a file of that format with a copy of this stream can be begun: asked of the muxer itself."""
-    if container_name == "mpegts" and _codec_name(stream) not in _TRANSPORT_STREAM_CODECS:
-        return False  # FFmpeg would write it as private data, which nobody reads
-    try:
-        with av.open(io.BytesIO(), "w", format=container_name) as trial:
-            add_copy(trial, stream)
-            trial.start_encoding()
-    except (av.error.FFmpegError, ValueError, OSError):
-        return False
-    return True
-
-
-def _can_be_encoded(stream: "AudioStream", container_name: str, encoder: str) -> bool:
-    """Return whether audio can be decoded and encoded anew: damaged headers tell of no channels or absurd rates."""
-    if _codec_name(stream) == "unknown":
-        return False
-    try:
-        with av.open(io.BytesIO(), "w", format=container_name) as trial:
-            AudioTranscoder(stream, trial, encoder=encoder)
-    except (av.error.FFmpegError, ValueError):
-        return False
-    return True
+def _least_step(stream: "Stream") -> int:
+    """Return the ticks of one audio sample, in which MP4 counts: no two packets of audio may have the same time."""
+    if stream.type != "audio":
+        return 0
+    samples_per_s = stream.codec_context.sample_rate  # type: ignore[attr-defined]
+    return max(1, ceil(1 / (samples_per_s * stream.time_base))) if samples_per_s and stream.time_base else 1
 
 
 def _described(stream: "Stream") -> str:
-    return f"stream {stream.index} ({stream.type}, {_codec_name(stream)})"
-
-
-def _codec_name(stream: "Stream") -> str:
-    return stream.codec_context.codec.canonical_name if stream.codec_context is not None else "unknown"
+    return f"stream {stream.index} ({stream.type}, {codec_name(stream)})"
 
 
 def _is_cover_packet(packet: "AnyPacket") -> bool:
     return packet.stream.type == "video"
+
+
+def _is_gap_between_subtitles(packet: "AnyPacket") -> bool:
+    """Return whether this is one of the empty texts that MP4 puts between others; its muxer makes them anew."""
+    return codec_name(packet.stream) == "mov_text" and bytes(packet)[:2] == b"\0\0"
 
 
 def _packet_time_s(packet: "AnyPacket") -> Fraction:

@@ -60,6 +60,14 @@ def clock_of(stream: "VideoStream") -> Fraction:
     return stream.time_base or _FALLBACK_TIME_BASE
 
 
+def promised_frames(stream: "VideoStream") -> int:
+    """Return how many frames the file says it holds, without those that the edit list of an MP4 hides; 0: unknown."""
+    entries = stream.index_entries
+    if stream.frames and len(entries) and "mp4" in stream.container.format.name:
+        return sum(not entry.is_discard for entry in entries)
+    return stream.frames
+
+
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     side_data = cast("Mapping[object, Any]", frame.side_data)  # PyAV declares it as a dict of other keys
     data = side_data.get(SideDataType.DISPLAYMATRIX)

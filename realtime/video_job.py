@@ -81,16 +81,21 @@ class JobListener(Protocol):
 class VideoJobs:
     """Runs file jobs with one style and one set of options; the network is loaded once for all of them.
 
+    `check_stop` is called before each job and after each frame; what it raises ends the job.
+
     Raises:
         StylizeError: style, engine, encoder or options cannot be used.
     """
 
-    def __init__(self, style: Style, settings: Settings, controls: Controls) -> None:
+    def __init__(
+        self, style: Style, settings: Settings, controls: Controls, *, check_stop: Callable[[], None] = lambda: None
+    ) -> None:
         if settings.start is not None and settings.end is not None and settings.end <= settings.start:
             raise UsageError(f"--end ({float(settings.end):g} s) must be after --start ({float(settings.start):g} s)")
         self._style = style
         self._settings = settings
         self._controls = controls
+        self._check_stop = check_stop
         self._encoders: dict[str, EncoderChoice] = {}
         self._clock: Callable[[], float] = time.perf_counter
         started_s = self._clock()
@@ -121,6 +126,7 @@ class VideoJobs:
         return report
 
     def _run(self, input_path: Path, output_path: Path, listener: JobListener) -> JobReport:
+        self._check_stop()
         settings = self._settings
         require_paths(input_path, output_path, overwrite=settings.overwrite)
         encoder = self._encoder_for(output_path)
@@ -129,7 +135,11 @@ class VideoJobs:
             copier = StreamCopier(input_path, time_shift_s=source.time_shift_s, end_s=source.end_s)
             try:
                 with VideoFileSink(
-                    output_path, info=source.info, encoder=encoder, pixel_format=settings.pix_fmt, copier=copier
+                    output_path,
+                    info=source.info,
+                    encoder=encoder,
+                    copier=copier,
+                    overwrite=settings.overwrite,
                 ) as sink:
                     return self._run_pipeline(source, sink, encoder, output_path, listener, opened_s)
             finally:
@@ -167,6 +177,7 @@ class VideoJobs:
             nonlocal end_s
             end_s = frame.pts_s + frame.duration_s
             listener.advanced(frame.index + 1)
+            self._check_stop()
 
         frames = pipeline.run(on_frame)
         if not frames:
@@ -221,10 +232,12 @@ def require_paths(input_path: Path, output_path: Path, *, overwrite: bool) -> No
     if output_path.is_dir():
         raise UsageError(f"the output is a folder, but the input is one file: {output_path}; give a file name")
     output_format(output_path)
-    if output_path.exists():
-        if output_path.samefile(input_path):
+    if os.path.lexists(output_path):  # a link that leads nowhere takes the name, too
+        if output_path.exists() and output_path.samefile(input_path):
             raise UsageError(f"input and output are the same file: {input_path}; give another output")
         if not overwrite:
             raise UsageError(f"the output exists: {output_path}; add --overwrite to replace it")
+        if not (output_path.is_file() or output_path.is_symlink()):
+            raise UsageError(f"the output is not a regular file but a pipe or device: {output_path}; give another")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"the folder of the output is not writable: {folder}")

@@ -3,7 +3,6 @@
 import errno
 import os
 import secrets
-from fractions import Fraction
 from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,25 +75,33 @@ class VideoFileSink:
     """Encode frames of `info`'s video to `path`, at their exact times.
 
     Everything is written to a hidden file beside `path`, which takes its name in `finish`; `close` without `finish`
-    removes it. `copier` brings the other streams.
+    removes it. `copier` brings the other streams. A file that has the name by then is replaced only with `overwrite`.
 
     Raises:
         OutputError: the file cannot be created or written (permissions, full disk, ...).
     """
 
     def __init__(
-        self, path: Path, *, info: VideoInfo, encoder: EncoderChoice, pixel_format: str, copier: StreamCopier | None
+        self,
+        path: Path,
+        *,
+        info: VideoInfo,
+        encoder: EncoderChoice,
+        copier: StreamCopier | None,
+        overwrite: bool,
     ) -> None:
         self.notes: list[str] = []
         self._path = path
         self._part = path.with_name(f".{path.name[:_PART_NAME_LENGTH]}.{secrets.token_hex(4)}{_PART_SUFFIX}")
         self._info = info
-        self._pixel_format = pixel_format
+        self._pixel_format = encoder.pixel_format
         self._copier = copier
+        self._overwrite = overwrite
         self._format_name = output_format(path)
         self._durations: dict[int, int] = {}
         self._container: OutputContainer | None = None
-        self._rotation_quarters = _quarter_turns(info) if self._format_name in _FORMATS_WITHOUT_DISPLAY_MATRIX else 0
+        self._mirrored, self._rotation_quarters = _orientation(info, self._format_name)
+        self._coarse_ticks_per_s = _TICKS_PER_S.get(self._format_name)
         # PyAV (18.1) cannot tell Matroska's muxer of them: they are kept only by codecs that write them themselves.
         self._squares_pixels = (
             self._format_name in ("matroska", "webm")
@@ -119,7 +126,6 @@ class VideoFileSink:
         except BaseException:
             self.close()
             raise
-        self._say_tick_rounding()
 
     def __enter__(self) -> "VideoFileSink":
         return self
@@ -132,6 +138,7 @@ class VideoFileSink:
         picture = self._converter.from_rgb(self._padded(frame.rgb), pixel_format=self._pixel_format)
         picture.time_base = self._info.time_base
         picture.pts = round(frame.pts_s / self._info.time_base)
+        self._notice_rounding(picture.pts)
         self._durations[picture.pts] = round(frame.duration_s / self._info.time_base)
         try:
             self._mux(self._stream.encode(picture), container)
@@ -150,18 +157,31 @@ class VideoFileSink:
             container.close()
             with self._part.open("rb") as file:
                 os.fsync(file.fileno())
-            os.replace(self._part, self._path)
+            self._take_name()
         except (av.error.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
     def close(self) -> None:
         container, self._container = self._container, None
-        if container is not None:
-            try:
+        try:
+            if container is not None:
                 container.close()
-            except (av.error.FFmpegError, OSError):
-                pass  # the file is thrown away; why it could not be written has been raised by `write`
-        self._part.unlink(missing_ok=True)
+        except (av.error.FFmpegError, OSError):
+            pass  # the file is thrown away; why it could not be written has been raised by `write`
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _take_name(self) -> None:
+        if self._overwrite:
+            os.replace(self._part, self._path)
+            return
+        try:
+            os.link(self._part, self._path)  # unlike a rename, it never replaces a file; `close` removes the other name
+        except OSError as error:
+            if os.path.lexists(self._path):
+                problem = "a file of that name appeared while the job ran; the result was removed, give another output"
+                raise OutputError(f"cannot write {self._path}: {problem}, or --overwrite") from error
+            os.replace(self._part, self._path)  # a file system without links
 
     def _muxer_options(self) -> dict[str, str]:
         options = _MUXER_OPTIONS[self._format_name]
@@ -236,7 +256,9 @@ class VideoFileSink:
         return width, height
 
     def _padded(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if self._rotation_quarters:
+        if self._mirrored:
+            rgb = np.fliplr(rgb)
+        if self._mirrored or self._rotation_quarters:
             rgb = np.ascontiguousarray(np.rot90(rgb, self._rotation_quarters))
         if self._squares_pixels:
             rgb = np.asarray(cv2.resize(rgb, self._size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
@@ -246,9 +268,10 @@ class VideoFileSink:
             return np.asarray(padded, dtype=np.uint8)
         return rgb
 
-    def _say_tick_rounding(self) -> None:
-        ticks = _TICKS_PER_S.get(self._format_name)
-        if ticks and (Fraction(ticks) * self._info.time_base).denominator != 1:
+    def _notice_rounding(self, pts: int) -> None:
+        ticks = self._coarse_ticks_per_s
+        if ticks and (pts * ticks * self._info.time_base).denominator != 1:
+            self._coarse_ticks_per_s = None  # once is enough
             self.notes.append(
                 f"{self._format_name} counts time in 1/{ticks} s, the input in {self._info.time_base} s: "
                 "timestamps are rounded; .mp4 keeps them exactly"
@@ -263,11 +286,14 @@ class VideoFileSink:
         return OutputError(f"cannot write {self._path}: {reason(error)}")
 
 
-def _quarter_turns(info: VideoInfo) -> int:
-    """Return the counter-clockwise quarter turns that make the picture upright."""
-    if info.display_matrix is None:
-        return 0
-    a, b = info.display_matrix[0], info.display_matrix[1]
+def _orientation(info: VideoInfo, format_name: str) -> tuple[bool, int]:
+    """Return whether the picture must be mirrored sideways, and then how many quarter turns to the left it needs."""
+    if info.display_matrix is None or format_name not in _FORMATS_WITHOUT_DISPLAY_MATRIX:
+        return False, 0
+    a, b, _, c, d = info.display_matrix[:5]
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
     if b == 0:
-        return 2 if a < 0 else 0
-    return 3 if b > 0 else 1
+        return mirrored, 2 if a < 0 else 0
+    return mirrored, 3 if b > 0 else 1

@@ -15,7 +15,7 @@ from .errors import InputError
 from .frame import Frame
 from .media import NEW_TIME_LINE_S, main_video_stream, open_input, reason
 from .picture_filter import PictureFilter
-from .video_info import clock_of, describe_video
+from .video_info import clock_of, describe_video, promised_frames
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -33,9 +33,9 @@ _WITHOUT_PTS = frozenset({("avi", "h264"), ("avi", "hevc")})
 class VideoFileSource:
     """Frames of the main video stream of a file between `start_s` and `end_s`, counted from its first frame.
 
-    With `start_s`, the times of frames begin at 0; `time_shift_s` is what was taken off. The decoder runs while
-    iterating, in the iterating thread. `corrupt_packets` and `repaired_timestamps` count what was wrong with the file;
-    `notes` say in words what the user should know.
+    With `start_s`, or where they would be negative, the times of frames begin at 0; `time_shift_s` is what was taken
+    off. The decoder runs while iterating, in the iterating thread. `corrupt_packets` and `repaired_timestamps` count
+    what was wrong with the file; `notes` say in words what the user should know.
 
     Raises:
         InputError: the file cannot be opened or holds no frame in the range.
@@ -51,13 +51,16 @@ class VideoFileSource:
             self._start_s = self._origin_s + start_s if start_s else None
             self.end_s = self._origin_s + end_s if end_s is not None else None
             self._first = self._first_frame()
-            self.time_shift_s = self._time_of(self._first) if self._start_s is not None else Fraction(0)
+            first_s = self._time_of(self._first)
+            self.time_shift_s = first_s if self._start_s is not None else min(first_s, Fraction(0))
+            if self.time_shift_s < 0:
+                self._note(f"the first frame is at {float(first_s):g} s: everything is moved by that, to begin at 0")
             self.info = describe_video(self._stream, self._first)
         except BaseException:
             self._container.close()
             raise
         self._is_closed = False
-        self._frames_promised = self._stream.frames if self._start_s is None and self.end_s is None else 0
+        self._frames_promised = promised_frames(self._stream) if self._start_s is None and self.end_s is None else 0
         self._converter = ColorConverter(self.info.color_tags, height=self.info.height)
         self._frames = self._read_frames()  # one for all: what has been decoded cannot be decoded again
 

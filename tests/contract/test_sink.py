@@ -1,6 +1,9 @@
 """What every sink must do: frames in order at their exact times, and nothing under the final name before the end."""
 
+import errno
+import os
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +17,8 @@ from realtime.video_info import VideoInfo
 from realtime.video_sink import FORMAT_OF_SUFFIX, VideoFileSink
 from tests.media import SIZE, numbered, read_frames, read_number
 
-X264 = EncoderChoice("libx264", {"preset": "ultrafast"})
-VP9 = EncoderChoice("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "crf": "30", "b": "0"})
+X264 = EncoderChoice("libx264", {"preset": "ultrafast"}, "yuv420p")
+VP9 = EncoderChoice("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "crf": "30", "b": "0"}, "yuv420p")
 ENCODER_OF_SUFFIX = {suffix: VP9 if suffix == ".webm" else X264 for suffix in FORMAT_OF_SUFFIX}
 # Milliseconds, which every container holds exactly; neither evenly spaced nor beginning at 0.
 TIMES_MS = [80, 120, 125, 400, 401, 1000, 1040]
@@ -27,19 +30,26 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / f"out{request.param}"
 
 
-def _open(path: Path, *, encoder: EncoderChoice | None = None, pixel_format: str = "yuv420p") -> VideoFileSink:
+def _open(
+    path: Path,
+    *,
+    encoder: EncoderChoice | None = None,
+    overwrite: bool = False,
+    time_base: Fraction = Fraction(1, 1000),
+    display_matrix: tuple[int, ...] | None = None,
+) -> VideoFileSink:
     info = VideoInfo(
         width=SIZE[0],
         height=SIZE[1],
-        time_base=Fraction(1, 1000),
+        time_base=time_base,
         frame_rate=Fraction(25),
         constant_frame_rate=False,
         sample_aspect_ratio=None,
-        display_matrix=None,
+        display_matrix=display_matrix,
         color_tags=SDR_TAGS,
     )
     encoder = encoder or ENCODER_OF_SUFFIX[path.suffix]
-    return VideoFileSink(path, info=info, encoder=encoder, pixel_format=pixel_format, copier=None)
+    return VideoFileSink(path, info=info, encoder=encoder, copier=None, overwrite=overwrite)
 
 
 def _frames() -> list[Frame]:
@@ -94,14 +104,45 @@ def test_close_without_finish_leaves_what_was_there(target: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
 
-def test_finish_replaces_what_was_there(target: Path) -> None:
+def test_finish_replaces_what_was_there_with_overwrite(target: Path) -> None:
     target.write_bytes(b"old")
 
-    with _open(target) as sink:
+    with _open(target, overwrite=True) as sink:
         sink.write(_frames()[0])
         sink.finish()
 
     assert len(read_frames(target)) == 1
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no-links"])
+def test_finish_without_overwrite_leaves_a_file_that_appeared(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", _refuse_link)
+    sink = _open(tmp_path / "out.mp4")
+    sink.write(_frames()[0])
+    (tmp_path / "out.mp4").write_bytes(b"precious")
+
+    with pytest.raises(OutputError, match="appeared while the job ran"):
+        sink.finish()
+    sink.close()
+
+    assert (tmp_path / "out.mp4").read_bytes() == b"precious"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_finish_needs_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", _refuse_link)
+    with _open(tmp_path / "out.mp4") as sink:
+        sink.write(_frames()[0])
+        sink.finish()
+
+    assert len(read_frames(tmp_path / "out.mp4")) == 1
+
+
+def _refuse_link(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
 
 
 def test_error_in_the_block_leaves_nothing(target: Path) -> None:
@@ -163,7 +204,7 @@ def test_a_codec_that_the_container_cannot_hold_is_an_output_error_and_leaves_no
     suffix: str, tmp_path: Path
 ) -> None:
     def write_all() -> None:
-        with _open(tmp_path / f"out{suffix}", encoder=EncoderChoice("huffyuv", {}), pixel_format="yuv422p") as sink:
+        with _open(tmp_path / f"out{suffix}", encoder=EncoderChoice("huffyuv", {}, "yuv422p")) as sink:
             sink.write(_frames()[0])
             sink.finish()
 
@@ -183,6 +224,41 @@ def test_a_file_that_cannot_take_its_name_is_an_output_error(target: Path) -> No
     sink.close()
 
     assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+@pytest.mark.parametrize("linear", list(product((1, -1), (1, -1), (False, True))))
+def test_every_orientation_is_upright_where_no_matrix_can_say_it(linear: tuple[int, int, bool], tmp_path: Path) -> None:
+    one, other, transposes = linear
+    a, b, c, d = (0, one, other, 0) if transposes else (one, 0, 0, other)
+    matrix = (a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    # One bright corner (x right, y down from the middle), and a neighbour that is grey: no symmetry is left.
+    picture = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    height, width = SIZE[1] // 2, SIZE[0] // 2
+    picture[:height, :width], picture[:height, width:] = 235, 128
+
+    with _open(tmp_path / "out.ts", display_matrix=matrix) as sink:
+        sink.write(Frame(picture, Fraction(0), Fraction(1, 25), 0))
+        sink.finish()
+
+    shown = read_frames(tmp_path / "out.ts")[0].rgb
+    assert shown.shape[:2] == (SIZE if transposes else SIZE[::-1])
+    for (x, y), level in {(-1, -1): 235, (1, -1): 128, (-1, 1): 0, (1, 1): 0}.items():
+        right, down = a * x + c * y, b * x + d * y
+        row, column = (
+            (1 + 2 * (place > 0)) * size // 4 for place, size in zip((down, right), shown.shape, strict=False)
+        )
+        assert abs(int(shown[row, column, 0]) - level) < 12
+
+
+@pytest.mark.parametrize(("pts", "notes"), [([0, 512, 1024], 0), ([0, 1, 2, 3], 1)], ids=["exact", "rounded"])
+def test_rounding_is_said_once_and_only_where_a_time_was_rounded(pts: list[int], notes: int, tmp_path: Path) -> None:
+    time_base = Fraction(1, 12800)
+    with _open(tmp_path / "out.mkv", time_base=time_base) as sink:
+        for index, ticks in enumerate(pts):
+            sink.write(Frame(numbered(index), ticks * time_base, Fraction(1, 25), index))
+        sink.finish()
+
+    assert len([note for note in sink.notes if "rounded" in note]) == notes
 
 
 @pytest.mark.parametrize("name", ["out.avi", "out.gif", "out", "out.mp4.txt"])

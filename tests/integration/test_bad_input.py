@@ -66,7 +66,7 @@ def _make_bad(kind: str, folder: Path) -> Path:
         ("empty", "empty"),
         ("text", "in.mp4"),  # some text passes for audio
         ("text-named-txt", "not a"),
-        ("noise", "not a media file"),
+        ("noise", "not a video file"),
         ("without-index", "index is missing"),
         ("audio-only", "holds no video, only audio"),
         ("audio-with-cover", "holds no video, only audio, cover art"),
@@ -107,6 +107,14 @@ def test_bad_input_is_refused_in_one_line(
         (["in.mp4", "out.mp4", "--start", "2", "--end", "1"], 2, "--end"),
         (["in.mp4", "out.webm", "--codec", "h264"], 1, "webm"),
         (["in.mp4", "out.mp4", "--report", "nowhere/report.json"], 1, "report"),
+        (["in.mp4", "out.mp4", "--report", "in.mp4"], 2, "report would overwrite in.mp4"),
+        (["in.mp4", "out.mp4", "--report", "hardlink.mp4"], 2, "report would overwrite in.mp4"),
+        (["in.mp4", "out.mp4", "--report", "./out.mp4"], 2, "report would overwrite out.mp4"),
+        (["in.mp4", "out.mp4", "--report", "."], 2, "report is a folder"),
+        (["in.mp4", "dangling.mp4"], 2, "--overwrite"),
+        (["in.mp4", "pipe.mp4", "--overwrite"], 2, "not a regular file"),
+        (["in.mp4", "x" * 260 + ".mp4"], 2, "File name too long"),
+        (["x" * 260 + ".mp4", "out.mp4"], 2, "File name too long"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -124,6 +132,8 @@ def test_options_that_cannot_work_are_refused_in_one_line(
     monkeypatch.chdir(tmp_path)
     content = write_clip(tmp_path / "in.mp4").read_bytes()
     (tmp_path / "symlink.mp4").symlink_to("in.mp4")
+    (tmp_path / "dangling.mp4").symlink_to("nowhere.mp4")
+    os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "hardlink.mp4").hardlink_to(tmp_path / "in.mp4")
     (tmp_path / "old.mp4").write_bytes(b"precious")
 
@@ -136,9 +146,20 @@ def test_options_that_cannot_work_are_refused_in_one_line(
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_unknown_options_end_with_two_as_well(tmp_path: Path, stylize: Stylize) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["in.mp4", "out.mp4", "--no-such-option"],
+        ["in.mp4", ""],
+        ["", "out.mp4"],
+        ["in.mp4", "out.mp4", "--report", ""],
+        ["in.mp4", "out.mp4", "--start", "9" * 20],
+    ],
+    ids=repr,
+)
+def test_what_the_parser_refuses_ends_with_two_as_well(arguments: list[str], stylize: Stylize) -> None:
     with pytest.raises(SystemExit) as exit_:
-        stylize(tmp_path / "in.mp4", tmp_path / "out.mp4", "--no-such-option")
+        stylize(*arguments)
     assert exit_.value.code == 2
 
 

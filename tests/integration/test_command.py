@@ -39,6 +39,60 @@ def test_one_bad_file_does_not_stop_a_batch(
     assert "FAILED" in table[2]
 
 
+def test_a_folder_with_one_video_goes_into_a_new_folder(tmp_path: Path, identity_style: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_clip(tmp_path / "in" / "a.mp4", audio=False)
+
+    assert main([str(tmp_path / "in"), str(tmp_path / "out"), *_options(identity_style), "--progress", "none"]) == 0
+
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.mp4"]
+
+
+def test_options_may_stand_between_the_paths(tmp_path: Path, identity_style: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", audio=False)
+    options = [*_options(identity_style), "-e", "g=5", "--progress", "none"]
+
+    assert main([str(source), *options, str(tmp_path / "out.mp4"), "-e", "bf=0"]) == 0
+
+    assert (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file numbers are POSIX")
+def test_closed_standard_streams_do_no_harm(tmp_path: Path, identity_style: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4")
+    command = [*COMMAND, str(source), str(tmp_path / "out.mp4"), *_options(identity_style)]
+
+    # With a number of its own closed, the shell hands on only what is open.
+    done = subprocess.run(["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", *command], timeout=60)
+
+    assert done.returncode == 0
+    assert numbers(tmp_path / "out.mp4") == list(range(10))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux only")
+@pytest.mark.parametrize("arguments", [["in.mp4", "out.mp4", "--progress", "json"], ["styles"]], ids=["json", "styles"])
+def test_standard_output_that_cannot_be_written_is_one_line(
+    arguments: list[str], tmp_path: Path, identity_style: Path
+) -> None:
+    write_clip(tmp_path / "in.mp4")
+    command = [*COMMAND, *arguments, *_options(identity_style)]
+    if arguments == ["styles"]:
+        command = [sys.executable, "-c", "import sys; from realtime.cli import main; sys.exit(main())", *arguments]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, cwd=tmp_path, env=_environment()
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "standard output: No space left" in done.stderr
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+
+
 def test_several_files_go_into_a_folder(tmp_path: Path, identity_style: Path) -> None:
     inputs = [str(write_clip(tmp_path / f"{name}.mp4", audio=False)) for name in "ab"]
 

@@ -167,6 +167,21 @@ def test_size_that_changes_in_mid_stream_does_not_change_the_output(
     assert any("changes its size" in note and "64x48" in note for note in read_report()["notes"])
 
 
+def test_frames_hidden_by_an_edit_list_are_not_missed(
+    tmp_path: Path, stylize: Stylize, read_report: Callable[[], dict[str, Any]]
+) -> None:
+    writer = MediaWriter(tmp_path / "in.mp4", use_editlist="1", avoid_negative_ts="disabled")
+    writer.video(pts=range(-5, 10), options={"bf": "0"})
+    source = writer.write()
+
+    with VideoFileSource(source) as opened:
+        assert opened.expected_frames() == 10
+    assert stylize(source, tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
+
+    assert numbers(tmp_path / "out.mp4") == list(range(5, 15))
+    assert read_report()["notes"] == []
+
+
 def test_the_video_need_not_be_the_first_stream(tmp_path: Path, stylize: Stylize) -> None:
     writer = MediaWriter(tmp_path / "in.mp4")
     writer.audio(language="fra")

@@ -49,8 +49,13 @@ def _wait_for_part(folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("signals", "code"),
-    [([signal.SIGINT], 130), ([signal.SIGINT, signal.SIGINT, signal.SIGINT], 130), ([signal.SIGTERM], 143)],
-    ids=["ctrl-c", "ctrl-c-thrice", "sigterm"],
+    [
+        ([signal.SIGINT], 130),
+        ([signal.SIGINT, signal.SIGINT, signal.SIGINT], 130),
+        ([signal.SIGTERM], 143),
+        ([signal.SIGHUP, signal.SIGTERM], 129),
+    ],
+    ids=["ctrl-c", "ctrl-c-thrice", "sigterm", "sighup"],
 )
 def test_an_interrupted_job_leaves_what_was_there(
     signals: list[signal.Signals], code: int, tmp_path: Path, identity_style: Path, long_clip: Path
@@ -69,6 +74,42 @@ def test_an_interrupted_job_leaves_what_was_there(
     assert "stopped" in errors
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
     assert (tmp_path / "out.mp4").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("module", ["numpy.linalg", "cv2", "onnxruntime"])
+def test_an_interrupt_that_an_import_swallows_still_stops_the_job(
+    module: str, tmp_path: Path, identity_style: Path
+) -> None:
+    """C extensions turn KeyboardInterrupt into ImportError, or drop it."""
+    source = write_clip(tmp_path / "in.mp4")
+    code = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            try:\n                os.kill(os.getpid(), signal.SIGINT)\n"
+        "            except KeyboardInterrupt:\n                pass\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from realtime.cli_video import main\nsys.exit(main())\n"
+    )
+    command = [sys.executable, "-c", code, str(source), str(tmp_path / "out.mp4"), "--style", str(identity_style)]
+
+    done = subprocess.run([*command, *OPTIONS, "--progress", "none"], capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stderr) == (130, "stylize-video: stopped\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_nohup_is_respected(tmp_path: Path, identity_style: Path, long_clip: Path) -> None:
+    command = ["nohup", *COMMAND, str(long_clip), str(tmp_path / "out.mp4"), "--style", str(identity_style), *OPTIONS]
+    process = subprocess.Popen([*command, "--end", "5"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    _wait_for_part(tmp_path)
+
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert (tmp_path / "out.mp4").exists()
 
 
 def test_a_killed_job_leaves_nothing_under_the_final_name(

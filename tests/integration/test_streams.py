@@ -66,6 +66,111 @@ def test_audio_that_the_container_cannot_hold_is_encoded_anew_in_step(
     assert (loud[-1] - loud[0]) / 48000 == pytest.approx(0.6, abs=0.06)
 
 
+def _write_with_audio(path: Path, codec: str, *, layout: str, rate: int) -> Path:
+    """Write a file with 0.4 s of a tone in all channels."""
+    writer = MediaWriter(path)
+    writer.video()
+    stream = writer.container.add_stream(codec, rate=rate, layout=layout)
+    context = stream.codec_context
+
+    def packets() -> list[Any]:
+        context.open()
+        count = context.frame_size or 1024
+        resampler = av.AudioResampler(format=context.format, layout=layout, rate=rate)
+        made = []
+        for first in range(0, round(0.4 * rate), count):
+            tone = 0.3 * np.sin(np.arange(first, first + count) / rate * 2 * np.pi * 440)
+            samples = np.tile(tone.astype(np.float32), (context.layout.nb_channels, 1))
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=layout)
+            frame.sample_rate, frame.pts, frame.time_base = rate, first, Fraction(1, rate)
+            for resampled in resampler.resample(frame):
+                made += stream.encode(resampled)
+        return made + stream.encode(None)
+
+    writer._packets.append(packets)
+    return writer.write()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "layout", "rate", "target", "wanted_layout", "wanted_rate"),
+    [
+        # AVI, and Matroska with PCM, tell only how many channels there are.
+        ("in.avi", "pcm_u8", "mono", 48000, ".mp4", "mono", 48000),
+        ("in.mkv", "pcm_s16le", "stereo", 11025, ".mp4", "stereo", 11025),
+        ("in.mkv", "pcm_s16le", "stereo", 11025, ".ts", "stereo", 11025),
+        ("in.mkv", "ac3", "5.1(side)", 48000, ".webm", "5.1", 48000),
+        # AAC has no such rates.
+        ("in.mkv", "flac", "stereo", 192000, ".mov", "stereo", 96000),
+        ("in.mkv", "flac", "mono", 12345, ".ts", "mono", 16000),
+    ],
+)
+def test_audio_that_the_encoder_does_not_take_as_it_is_becomes_what_is_nearest(
+    name: str,
+    codec: str,
+    layout: str,
+    rate: int,
+    target: str,
+    wanted_layout: str,
+    wanted_rate: int,
+    tmp_path: Path,
+    stylize: Stylize,
+    read_report: ReadReport,
+) -> None:
+    source = _write_with_audio(tmp_path / name, codec, layout=layout, rate=rate)
+
+    assert stylize(source, tmp_path / f"out{target}", "--report", tmp_path / "report.json") == 0
+
+    assert any("re-encoded" in note for note in read_report()["notes"])
+    with av.open(str(tmp_path / f"out{target}")) as container:
+        stream = container.streams.audio[0]
+        assert (stream.layout.name, stream.sample_rate) == (wanted_layout, wanted_rate)
+        samples = np.concatenate([frame.to_ndarray() for frame in container.decode(stream)], axis=1)
+    loud = np.abs(samples) > 0.1
+    assert (np.count_nonzero(loud.any(axis=1))) >= len(samples) - 1  # the one for bass does not have the tone
+    heard = np.flatnonzero(loud[0])
+    assert (heard[-1] - heard[0]) / wanted_rate == pytest.approx(0.4, abs=0.11)  # filled up to whole packets
+    crossings = np.count_nonzero(np.diff(np.signbit(samples[0, heard[0] : heard[-1]])))
+    assert crossings / (heard[-1] - heard[0]) * wanted_rate / 2 == pytest.approx(440, rel=0.03)
+
+
+@pytest.mark.parametrize("target", [".mp4", ".webm"])
+def test_audio_that_changes_its_channels_where_two_recordings_are_joined(
+    target: str, tmp_path: Path, stylize: Stylize
+) -> None:
+    parts = [
+        _write_with_audio(tmp_path / f"{layout}.ts", "ac3", layout=layout, rate=48000).read_bytes()
+        for layout in ("stereo", "mono")
+    ]
+    (tmp_path / "in.ts").write_bytes(b"".join(parts))
+
+    assert stylize(tmp_path / "in.ts", tmp_path / f"out{target}") == 0
+
+    before, after = (streams_of(path, "audio")[0] for path in (tmp_path / "in.ts", tmp_path / f"out{target}"))
+    assert len(numbers(tmp_path / f"out{target}")) == 20
+    assert target == ".webm" or [packet.content for packet in after.packets] == [p.content for p in before.packets]
+    assert sum(packet.duration_s for packet in after.packets) > 0.3
+
+
+@pytest.mark.parametrize("target", [".mp4", ".mov", ".mkv", ".ts", ".webm"])
+def test_audio_of_an_unknown_codec_is_left_out_and_named(
+    target: str, tmp_path: Path, stylize: Stylize, read_report: ReadReport
+) -> None:
+    writer = MediaWriter(tmp_path / "in.mp4")
+    writer.video()
+    writer.audio()
+    writer.audio(frequency=880)
+    content = writer.write().read_bytes()
+    begin = content.rindex(b"mp4a")  # of the second track
+    renamed = content[begin:].replace(b"mp4a", b"apac", 1).replace(b"esds", b"dapa", 1)
+    (tmp_path / "in.mp4").write_bytes(content[:begin] + renamed)
+    assert [stream.codec for stream in streams_of(tmp_path / "in.mp4", "audio")] == ["aac", "none"]
+
+    assert stylize(tmp_path / "in.mp4", tmp_path / f"out{target}", "--report", tmp_path / "report.json") == 0
+
+    assert len(streams_of(tmp_path / f"out{target}", "audio")) == 1
+    assert any("stream 2 (audio, unknown)" in note and "left out" in note for note in read_report()["notes"])
+
+
 def test_a_file_without_audio_gets_none(tmp_path: Path, stylize: Stylize) -> None:
     source = write_clip(tmp_path / "in.mp4", audio=False)
 
@@ -107,6 +212,48 @@ def test_text_subtitles_are_converted_and_can_be_read_again(
     texts = [text for _, text in spoken]
     assert texts[:2] == ["First", "Grüße, 世界"]
     assert "slanted" in texts[2]
+
+
+def _shown(path: Path) -> list[tuple[Fraction | None, Fraction, bytes]]:
+    """Return begin, duration and text of the subtitles, without the empty ones between them in MP4."""
+    packets = [packet for stream in streams_of(path, "subtitle") for packet in stream.packets]
+    texts = [(packet, packet.content.removeprefix(b"\0" + bytes([len(packet.content) - 2]))) for packet in packets]
+    return [(packet.pts_s, packet.duration_s, text) for packet, text in texts if text]
+
+
+@pytest.mark.parametrize("source_suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_a_subtitle_on_screen_at_the_cut_is_cut_as_well(
+    suffix: str, source_suffix: str, tmp_path: Path, stylize: Stylize
+) -> None:
+    writer = MediaWriter(tmp_path / f"in{source_suffix}")
+    writer.video(pts=range(50), options={"g": "5"})
+    lines = [(0, 100, "gone"), (120, 880, "long"), (1100, 100, "whole"), (1300, 400, "last"), (1800, 100, "never")]
+    writer.subtitles("mov_text" if source_suffix == ".mp4" else "subrip", lines)
+    source = writer.write()
+
+    assert stylize(source, tmp_path / f"out{suffix}", "--start", "0.4", "--end", "1.6") == 0
+
+    assert _shown(tmp_path / f"out{suffix}") == [
+        (0, Fraction(6, 10), b"long"),
+        (Fraction(7, 10), Fraction(1, 10), b"whole"),
+        (Fraction(9, 10), Fraction(3, 10), b"last"),
+    ]
+
+
+def test_the_pauses_of_mp4_subtitles_do_not_breed(tmp_path: Path, stylize: Stylize) -> None:
+    writer = MediaWriter(tmp_path / "in.mp4")
+    writer.video()
+    writer.subtitles("mov_text", [(40, 60, "one"), (200, 100, "two")])
+    source = writer.write()
+
+    assert stylize(source, tmp_path / "second.mp4") == 0
+    assert stylize(tmp_path / "second.mp4", tmp_path / "third.mp4") == 0
+
+    assert _shown(tmp_path / "third.mp4") == _shown(source)
+    assert len(_shown(source)) == 2
+    generations = [streams_of(tmp_path / f"{name}.mp4", "subtitle")[0].packets for name in ("in", "second", "third")]
+    assert generations[2] == generations[1] == generations[0]
 
 
 @pytest.mark.parametrize("codec", ["subrip", "ass"])
@@ -152,6 +299,40 @@ def test_chapters_and_tags_are_kept_and_those_of_the_old_file_not(
         tags = {key.lower(): text for key, text in container.metadata.items()}
     assert (tags["title"], tags["artist"], tags["comment"]) == ("A title", "Somebody", "Grüße")
     assert suffix == ".mp4" or "major_brand" not in tags
+
+
+CHAPTER = {"id": 1, "start": 0, "end": 400, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}}
+
+
+def test_chapters_of_mp4_are_not_said_to_be_lost(tmp_path: Path, stylize: Stylize, read_report: ReadReport) -> None:
+    writer = MediaWriter(tmp_path / "in.mp4")
+    writer.video()
+    writer.container.set_chapters([CHAPTER])  # type: ignore[list-item]
+    source = writer.write()
+    assert streams_of(source, "data")
+
+    assert stylize(source, tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
+
+    assert read_report()["notes"] == []
+    assert len(streams_of(tmp_path / "out.mp4", "data")) == 1
+
+
+def test_what_a_transport_stream_cannot_hold_is_said(tmp_path: Path, stylize: Stylize, read_report: ReadReport) -> None:
+    plain = write_clip(tmp_path / "plain.mkv")
+    writer = MediaWriter(tmp_path / "rich.mkv")
+    writer.video()
+    writer.audio().disposition = av.stream.Disposition.comment
+    writer.container.metadata["title"] = "A title"
+    writer.container.set_chapters([CHAPTER])  # type: ignore[list-item]
+    rich = writer.write()
+
+    notes = {}
+    for source in (plain, rich):
+        assert stylize(source, tmp_path / f"{source.stem}.ts", "--report", tmp_path / "report.json") == 0
+        notes[source.stem] = read_report()["notes"]
+
+    assert notes["plain"] == []
+    assert [note for note in notes["rich"] if "chapters, tags, what streams are for" in note]
 
 
 @pytest.mark.parametrize("start", ["0", "0.2"])

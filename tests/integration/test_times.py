@@ -88,6 +88,26 @@ def test_a_first_timestamp_that_is_not_zero_is_kept_with_its_audio(name: str, tm
     assert [packet.pts_s for packet in after.packets] == [packet.pts_s for packet in before.packets]
 
 
+def test_a_video_that_begins_before_zero_is_moved_with_its_audio(
+    tmp_path: Path, stylize: Stylize, read_report: ReadReport
+) -> None:
+    writer = MediaWriter(tmp_path / "in.ts", mpegts_copyts="1", avoid_negative_ts="disabled")
+    writer.video(pts=range(-5, 10))
+    writer.audio(start_s=-0.2, seconds=0.8)
+    source = writer.write()
+    assert times(source)[0] == Fraction(-1, 5)
+
+    assert stylize(source, tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
+
+    assert numbers(tmp_path / "out.mp4") == list(range(15))
+    assert times(tmp_path / "out.mp4") == [Fraction(number, 25) for number in range(15)]
+    before, after = streams_of(source, "audio")[0].packets, streams_of(tmp_path / "out.mp4", "audio")[0].packets
+    assert len(after) == len(before)
+    moved = [late.pts_s - early.pts_s for early, late in zip(before, after, strict=True)]
+    assert all(abs(step - Fraction(1, 5)) < Fraction(1, 10000) for step in moved)
+    assert any("-0.2 s" in note and "moved" in note for note in read_report()["notes"])
+
+
 def test_milliseconds_of_matroska_are_kept_in_matroska(tmp_path: Path, stylize: Stylize) -> None:
     source = write_clip(
         tmp_path / "in.mkv", time_base=Fraction(1, 1000), pts=[0, 33, 67, 100, 133, 250, 251, 300], max_b_frames=0

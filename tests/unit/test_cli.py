@@ -1,6 +1,7 @@
 """`stylize styles`: the list for people, the cards for programs, and an error where weights are damaged."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from realtime import catalogue as catalogue_module
 from realtime.catalogue import load_catalogue
 from realtime.cli import main
+from realtime.command import Interrupts, run_command
 from tests.models import identity_model
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def test_every_style_is_a_line_with_its_name_title_and_artist(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +59,47 @@ def test_damaged_weights_are_one_line_and_no_list(
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert "stylize: the weights of style wave are damaged" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "out of memory"),
+        (RuntimeError("can't start new thread"), "no more threads"),
+        (KeyError("x"), "KeyError"),
+    ],
+)
+def test_every_fault_is_one_line(error: Exception, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(_: Interrupts) -> int:
+        raise error
+
+    assert run_command("stylize", fail) == 1
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    assert words in text
+
+
+def test_interrupt_is_raised_once_and_remembered_where_it_is_swallowed(capsys: pytest.CaptureFixture[str]) -> None:
+    raised = []
+
+    def work(interrupts: Interrupts) -> int:
+        interrupts.check()
+        for _ in range(3):
+            try:
+                interrupts.receive(signal.SIGTERM, None)
+            except KeyboardInterrupt as interrupt:
+                raised.append(interrupt)
+        raise ImportError("numpy failed to import")
+
+    handlers = [signal.getsignal(number) for number in SIGNALS]
+    try:
+        code = run_command("stylize", work)
+    finally:
+        for number, handler in zip(SIGNALS, handlers, strict=True):
+            signal.signal(number, handler)
+
+    assert (code, len(raised)) == (143, 1)
+    assert capsys.readouterr().err == "stylize: stopped\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-verb"], ["styles", "--no-such-option"]])

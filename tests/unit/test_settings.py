@@ -104,6 +104,12 @@ def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
         time_s(text)
 
 
+@pytest.mark.parametrize("text", ["1000000000.1", "277778:00:00", "9" * 4000])
+def test_a_time_beyond_every_clock_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="more than 1000000000 seconds"):
+        time_s(text)
+
+
 @given(st.floats(0, 1))
 def test_numbers_of_the_unit_interval_are_kept(value: float) -> None:
     assert unit_interval(repr(value)) == value
