@@ -20,11 +20,13 @@ SIZE_MIN_PX = 16
 class Engine(Protocol):
     """Runs one model on one device. `tests/contract/test_engine.py` holds every engine to this.
 
-    `description` names engine, device and precision for people. `workers` threads may call `infer` at once and gain
+    `description` names engine, device and precision for people; `reason` says why it was picked where that was left to
+    us, and is empty where it was asked for. `workers` threads may call `infer` at once and gain
     from it.
     """
 
     description: str
+    reason: str
     device: str
     workers: int
 
@@ -56,13 +58,25 @@ def open_engine(model: bytes, *, engine: str = "auto", device: str = "auto") -> 
         EngineError: the engine or device asked for cannot be used here; names each that was tried, and the fix.
     """
     candidates = _candidates(engine, device)
-    failures = []
+    failures: list[str] = []
     for engine_name, device_name in candidates:
         try:
-            return _opener(engine_name)(model, device_name)
+            opened = _opener(engine_name)(model, device_name)
         except EngineError as error:
             failures.append(str(error))
+            continue
+        if "auto" in (engine, device):
+            opened.reason = _reason(device, opened.device, failures)
+        return opened
     raise EngineError("; ".join(failures))
+
+
+def _reason(asked_device: str, device: str, failures: list[str]) -> str:
+    if failures:
+        return f"auto, since {'; '.join(failures)}"
+    if asked_device == "auto" and device == "cpu":
+        return "auto: no accelerator found that ONNX Runtime here could use"
+    return f"auto: first choice for {device}"
 
 
 def _candidates(engine: str, device: str) -> list[tuple[str, str]]:

@@ -85,6 +85,7 @@ class OnnxRuntimeEngine:
             raise EngineError(f"{provider} does not start on this machine{cause}; {_FIX_OF_DEVICE.get(device, '')}")
         _require_contract(session)
         self.device = device
+        self.reason = ""
         self.description = f"ONNX Runtime {onnxruntime.__version__}, {device}, fp32"
         self.workers = 1
         self._session: Any = session

@@ -58,6 +58,7 @@ class OpenVinoEngine:
         _require_contract(self._read())
         precision = str(self._core.get_property(self._device, "INFERENCE_PRECISION_HINT")).strip("<>").split("'")[1]
         self.device = device
+        self.reason = ""
         self.description = f"OpenVINO {openvino.__version__.split('-')[0]}, {device}, {precision}"
         self.workers = min(2, os.cpu_count() or 1)
 

@@ -24,6 +24,7 @@ _MEANING_OF_NONE = {
     "codec": "h264; vp9 in .webm",
     "crf": "20 for h264",
     "preset": "veryfast for h264",
+    "pix_fmt": "yuv420p; yuv422p10le for prores",
 }
 
 DEFAULT_STYLE = "starry-night"
@@ -156,7 +157,7 @@ class Settings:
         help="quality of the encoder, lower is better",
     )
     preset: str | None = option(None, metavar="NAME", help="speed of the encoder")
-    pix_fmt: str = option("yuv420p", metavar="FORMAT", help="pixel format of the output")
+    pix_fmt: str | None = option(None, metavar="FORMAT", help="pixel format of the output")
     encoder_options: tuple[tuple[str, str], ...] = option(
         (),
         parse=key_value,

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from . import __version__
 from .catalogue import Style, read_model
-from .encoder import EncoderChoice, choose_encoder
+from .encoder import EncoderChoice, choose_encoder, require_container
 from .engine import Engine, open_engine
 from .errors import InputError, OutputError, UsageError
 from .frame import Frame
@@ -155,9 +155,11 @@ class VideoJobs:
         opened_s: float,
     ) -> JobReport:
         smoother = FlowSmoother()
+        stylizer = Stylizer(self._engine, size_px=self._settings.size)
+        stylizer.warm_up(width=source.info.width, height=source.info.height)
         pipeline = FilePipeline(
             source,
-            Stylizer(self._engine, size_px=self._settings.size),
+            stylizer,
             smoother,
             sink,
             workers=self._engine.workers,
@@ -167,7 +169,7 @@ class VideoJobs:
         listener.started(
             input_path=source.path,
             output_path=output_path,
-            engine=self._engine.description,
+            engine=self._engine.description + (f" ({self._engine.reason})" if self._engine.reason else ""),
             frames_expected=source.expected_frames(),
         )
         started_s, started_cpu_s = self._clock(), time.process_time()
@@ -204,7 +206,8 @@ class VideoJobs:
         )
 
     def _encoder_for(self, output_path: Path) -> EncoderChoice:
-        codec = self._settings.codec or _CODEC_OF_FORMAT.get(output_format(output_path), _DEFAULT_CODEC)
+        container = output_format(output_path)
+        codec = self._settings.codec or _CODEC_OF_FORMAT.get(container, _DEFAULT_CODEC)
         if codec not in self._encoders:
             self._encoders[codec] = choose_encoder(
                 codec,
@@ -213,6 +216,7 @@ class VideoJobs:
                 extra=self._settings.encoder_options,
                 pixel_format=self._settings.pix_fmt,
             )
+        require_container(self._encoders[codec], container)
         return self._encoders[codec]
 
 

@@ -278,3 +278,13 @@ def test_library_that_is_not_installed_is_named_with_its_command(monkeypatch: py
 
     with pytest.raises(EngineError, match=f"install it: pip install {library}"):
         open_engine(identity_model(), engine=library, device="cpu")
+
+
+def test_what_auto_picked_gives_its_reason_and_what_was_asked_for_needs_none() -> None:
+    model = identity_model()
+
+    picked = open_engine(model)
+    asked = open_engine(model, engine="openvino", device="cpu")
+
+    assert picked.reason.startswith("auto")
+    assert asked.reason == ""

@@ -105,7 +105,7 @@ def test_bad_input_is_refused_in_one_line(
         (["in.mp4", "out.mp4", "--preset", "warp"], 1, "libx264"),
         (["in.mp4", "out.mp4", "-e", "crf=cat"], 1, "libx264"),
         (["in.mp4", "out.mp4", "--start", "2", "--end", "1"], 2, "--end"),
-        (["in.mp4", "out.webm", "--codec", "h264"], 1, "webm"),
+        (["in.mp4", "out.webm", "--codec", "h264"], 2, "webm files cannot hold h264"),
         (["in.mp4", "out.mp4", "--report", "nowhere/report.json"], 1, "report"),
         (["in.mp4", "out.mp4", "--report", "in.mp4"], 2, "report would overwrite in.mp4"),
         (["in.mp4", "out.mp4", "--report", "hardlink.mp4"], 2, "report would overwrite in.mp4"),
