@@ -70,11 +70,9 @@ class FlowSmoother:
         self._grey: NDArray[np.uint8] | None = None
         self._history: NDArray[np.uint8] | None = None
         self._pts_s = Fraction(0)
-        self._places: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def reset(self) -> None:
         self._grey = self._history = None
-        self._places.clear()
         self._cut_detector.reset()
 
     def smooth(
@@ -100,29 +98,26 @@ class FlowSmoother:
         flow = np.asarray(
             self._flow.calc(grey, last_grey, np.zeros((*grey.shape, 2), dtype=np.float32)), dtype=np.float32
         )
-        trust = _trust(grey, self._warp(last_grey, flow), (max(1, width // BLOCK_PX), max(1, height // BLOCK_PX)))
+        trust = _trust(grey, _warp(last_grey, flow), (max(1, width // BLOCK_PX), max(1, height // BLOCK_PX)))
         if np.mean(trust < CUT_TRUST) > CUT_SHARE:
             self.cuts += 1
             return stylized
         scale = np.array((width / flow_size[0], height / flow_size[1]), dtype=np.float32)
         full_flow = np.asarray(cv2.resize(flow * scale, (width, height)), dtype=np.float32)
         weight = cv2.resize(HISTORY_WEIGHT_MAX * smoothing * trust, (width, height))
-        difference = cv2.subtract(self._warp(history, full_flow), luminance, dtype=cv2.CV_16S)
+        difference = cv2.subtract(_warp(history, full_flow), luminance, dtype=cv2.CV_16S)
         blended = cv2.add(luminance, cv2.multiply(difference, weight, dtype=cv2.CV_16S), dtype=cv2.CV_8U)
         self._history = _with_detail_of(luminance, np.asarray(blended, dtype=np.uint8))
         correction = cv2.subtract(self._history, luminance, dtype=cv2.CV_16S)
         return np.asarray(cv2.add(stylized, cv2.merge([correction] * 3), dtype=cv2.CV_8U), dtype=np.uint8)
 
-    def _warp(self, picture: NDArray[np.uint8], flow: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Sample picture(p + flow(p)) bilinearly."""
-        height, width = picture.shape
-        if (width, height) not in self._places:
-            x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-            self._places[width, height] = np.dstack((x, y))
-        where = cv2.add(flow, self._places[width, height])
-        # OpenCV 5.0's stubs do not know that a map of pairs needs no second map.
-        warped = cv2.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-        return np.asarray(warped, dtype=np.uint8)
+
+def _warp(picture: NDArray[np.uint8], flow: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Sample picture(p + flow(p)) bilinearly."""
+    how = cv2.INTER_LINEAR | cv2.WARP_RELATIVE_MAP
+    # OpenCV 5.0's stubs do not know that a map of pairs needs no second map.
+    warped = cv2.remap(picture, flow, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    return np.asarray(warped, dtype=np.uint8)
 
 
 def _luminance(rgb: MatLike) -> NDArray[np.uint8]:
