@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .errors import OutputError, StylizeError, UsageError
 from .video_job import JobListener, JobReport, VideoJobs
+from .video_sink import FORMAT_OF_SUFFIX
 
 VIDEO_SUFFIXES = frozenset(
     {
@@ -26,8 +27,6 @@ VIDEO_SUFFIXES = frozenset(
         ".gif",
     }
 )
-# Where an input's own container cannot hold exact timestamps, the output is MP4.
-_SUFFIX_KEPT = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".ts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +108,5 @@ def _told(error: Exception | None) -> str:
 
 
 def _output_name(path: Path) -> str:
-    return path.name if path.suffix.lower() in _SUFFIX_KEPT else path.stem + ".mp4"
+    """Return the input's own name, or one of an MP4 where its container is not one that is written."""
+    return path.name if path.suffix.lower() in FORMAT_OF_SUFFIX else path.stem + ".mp4"

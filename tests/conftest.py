@@ -5,45 +5,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
-
-def _save_style(path: Path, nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray] | None = None) -> Path:
-    """Write a graph of the contract: uint8 (1, H, W, 3) in, the same out, H and W dynamic."""
-    shape = [1, "height", "width", 3]
-    graph = helper.make_graph(
-        nodes,
-        "style",
-        [helper.make_tensor_value_info("rgb", TensorProto.UINT8, shape)],
-        [helper.make_tensor_value_info("stylized", TensorProto.UINT8, shape)],
-        [onnx.numpy_helper.from_array(array, name) for name, array in (constants or {}).items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
-    return path
+from tests.models import identity_model, invert_model
 
 
 @pytest.fixture(scope="session")
 def identity_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A style that leaves every pixel as it is."""
     path = tmp_path_factory.mktemp("style") / "identity.onnx"
-    return _save_style(path, [helper.make_node("Max", ["rgb", "rgb"], ["stylized"])])
+    path.write_bytes(identity_model())
+    return path
 
 
 @pytest.fixture(scope="session")
 def invert_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A style that turns every value v into 255 - v."""
     path = tmp_path_factory.mktemp("style") / "invert.onnx"
-    nodes = [
-        helper.make_node("Cast", ["rgb"], ["values"], to=TensorProto.FLOAT),
-        helper.make_node("Sub", ["white", "values"], ["inverted"]),
-        helper.make_node("Cast", ["inverted"], ["stylized"], to=TensorProto.UINT8),
-    ]
-    return _save_style(path, nodes, {"white": np.array(255, np.float32)})
+    path.write_bytes(invert_model())
+    return path
 
 
 @pytest.fixture
