@@ -16,7 +16,7 @@ from training.coherence import CoherenceLoss
 from training.grid import grid_loss
 from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, style_loss, total_variation
 from training.photograph import PhotographFolder, load_picture, to_tensor
-from training.recipe import Recipe
+from training.recipe import FeedForwardRecipe
 from training.vgg import Vgg19
 
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -51,7 +51,7 @@ class Trainer:
     def __init__(
         self,
         network: nn.Module,
-        recipe: Recipe,
+        recipe: FeedForwardRecipe,
         *,
         style_picture: Path,
         photographs: Path,
