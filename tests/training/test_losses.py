@@ -4,9 +4,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
-from training.coherence import CoherenceLoss, random_flow, warp  # noqa: E402
+from training.coherence import coherence_loss  # noqa: E402
 from training.grid import grid_loss  # noqa: E402
-from training.perceptual import content_loss, gram_matrix, style_loss, total_variation  # noqa: E402
+from training.mean_std import mean_and_std, mean_std_loss  # noqa: E402
+from training.motion import move, random_flow, warp  # noqa: E402
+from training.perceptual import content_loss, gram_matrix, style_loss  # noqa: E402
+from training.total_variation import total_variation  # noqa: E402
 
 # Sampling at whole pixels through normalised coordinates costs some rounding of float32.
 SAMPLING_ERROR = 1e-4
@@ -41,7 +44,7 @@ def test_style_loss_is_zero_for_the_style_itself_whatever_the_place() -> None:
     assert style_loss(moved, grams).item() == pytest.approx(0, abs=1e-10)
 
 
-@pytest.mark.parametrize("scale", [0.1, 10.0])
+@pytest.mark.parametrize("scale", [0.05, 20.0])
 def test_style_and_content_loss_do_not_depend_on_the_scale_of_the_features(scale: float) -> None:
     one, other = _random(2, 3, 4, 6), _random(1, 3, 4, 6, seed=2)
 
@@ -79,6 +82,18 @@ def test_content_loss_is_zero_for_itself_and_one_for_nothing() -> None:
     assert content_loss(torch.zeros_like(features), features).item() == pytest.approx(1)
 
 
+def test_each_picture_is_held_against_its_own_target() -> None:
+    features = _random(2, 3, 4, 4)
+    grams = gram_matrix(_random(2, 3, 4, 4, seed=2))
+
+    both = style_loss({"a": features}, {"a": grams}).item()
+
+    each = [style_loss({"a": features[i : i + 1]}, {"a": grams[i : i + 1]}).item() for i in range(2)]
+    assert both == pytest.approx(sum(each) / 2)
+    swapped = style_loss({"a": features}, {"a": grams.flip(0)}).item()
+    assert swapped != pytest.approx(both)
+
+
 def test_total_variation_by_hand() -> None:
     ramp = torch.arange(4.0).view(1, 1, 1, 4).expand(1, 3, 4, 4)
 
@@ -113,7 +128,7 @@ def test_random_flow_is_smooth_and_of_some_pixels() -> None:
 def test_picture_moves_by_the_flow_that_is_returned() -> None:
     pictures = _random(2, 3, 6, 8).repeat_interleave(8, dim=2).repeat_interleave(8, dim=3)
 
-    moved, flow = CoherenceLoss(torch.Generator().manual_seed(1)).move(pictures)
+    moved, flow, _ = move(pictures, torch.Generator().manual_seed(1))
 
     warped, _ = warp(pictures, flow)
     assert moved.min() >= 0
@@ -122,31 +137,48 @@ def test_picture_moves_by_the_flow_that_is_returned() -> None:
     assert (moved - pictures).abs().mean() > 0.05
 
 
-def test_coherence_is_the_same_for_the_same_seed() -> None:
+def test_motion_is_the_same_for_the_same_seed() -> None:
     pictures = _random(1, 3, 16, 16)
 
-    first, second = (CoherenceLoss(torch.Generator().manual_seed(7)).move(pictures)[0] for _ in range(2))
+    first, second = (move(pictures, torch.Generator().manual_seed(7))[0] for _ in range(2))
 
     assert torch.equal(first, second)
 
 
-def test_coherence_loss_without_motion_is_the_mean_square() -> None:
-    loss = CoherenceLoss(torch.Generator())
-    stylized = _random(2, 3, 16, 24)
-    flow = torch.zeros(2, 2, 16, 24)
+def _coherence(stylized: "torch.Tensor", moved: "torch.Tensor", chroma_weight: float = 1.0) -> float:
+    batch, _, height, width = stylized.shape
+    flow, valid = torch.zeros(batch, 2, height, width), torch.ones(batch, 1, height, width)
+    return coherence_loss(stylized, moved, flow=flow, valid=valid, chroma_weight=chroma_weight).item()
 
-    assert loss(stylized, stylized, flow).item() < 1e-9
-    assert loss(stylized, stylized + 0.1, flow).item() == pytest.approx(0.01, rel=1e-3)
+
+def test_error_in_grey_costs_its_mean_square_whatever_the_weight_of_colour() -> None:
+    stylized = _random(2, 3, 8, 8)
+
+    for chroma_weight in (0.0, 0.5, 1.0):
+        assert _coherence(stylized, stylized + 0.1, chroma_weight) == pytest.approx(0.01, rel=1e-3)
+        assert _coherence(stylized, stylized, chroma_weight) == pytest.approx(0, abs=1e-9)
+
+
+def test_error_in_colour_alone_costs_by_its_weight() -> None:
+    stylized = torch.full((1, 3, 8, 8), 0.5)
+    # Of luminance 0: 0.299 r + 0.587 g + 0.114 b.
+    other = stylized + torch.tensor([0.587, -0.299, 0.0]).view(1, 3, 1, 1)
+
+    full = _coherence(stylized, other, 1.0)
+
+    assert full > 0.1
+    assert _coherence(stylized, other, 0.5) == pytest.approx(full / 2)
+    assert _coherence(stylized, other, 0.0) == pytest.approx(0, abs=1e-9)
 
 
 def test_network_that_follows_the_motion_costs_less_than_one_that_flickers() -> None:
-    loss = CoherenceLoss(torch.Generator().manual_seed(1))
     pictures = _random(2, 3, 6, 8).repeat_interleave(8, dim=2).repeat_interleave(8, dim=3)
-    moved, flow = loss.move(pictures)
+    moved, flow, valid = move(pictures, torch.Generator().manual_seed(1))
 
-    follows = loss(1 - pictures, 1 - moved, flow).item()
-    stands_still = loss(1 - pictures, 1 - pictures, flow).item()
-    flickers = loss(1 - pictures, 0.8 - moved, flow).item()
+    follows, stands_still, flickers = (
+        coherence_loss(1 - pictures, output, flow=flow, valid=valid, chroma_weight=0.5).item()
+        for output in (1 - moved, 1 - pictures, 0.8 - moved)
+    )
 
     assert follows < 1e-3
     assert stands_still > 10 * follows
@@ -154,14 +186,27 @@ def test_network_that_follows_the_motion_costs_less_than_one_that_flickers() -> 
 
 
 def test_pixels_that_leave_the_picture_do_not_count() -> None:
-    loss = CoherenceLoss(torch.Generator())
     stylized = _random(1, 3, 16, 16)
     flow = torch.zeros(1, 2, 16, 16)
     flow[:, 0] = 4
-    expected, _ = warp(stylized, flow)
+    expected, inside = warp(stylized, flow)
     expected[..., 12:] = 5  # beyond the border nothing is known
 
-    assert loss(stylized, expected, flow).item() < 1e-8
+    assert coherence_loss(stylized, expected, flow=flow, valid=inside, chroma_weight=0.5).item() < 1e-8
+
+
+def test_mean_and_deviation_by_hand() -> None:
+    features = torch.tensor([[[[1.0, 3.0]], [[2.0, 2.0]]]])  # (1, 2, 1, 2)
+
+    assert torch.allclose(mean_and_std(features), torch.tensor([[[2.0, 2.0], [1.0, 0.0]]]), atol=4e-3)
+
+
+def test_mean_std_loss_is_zero_for_the_style_itself_and_nearly_one_for_nothing() -> None:
+    features = _random(2, 3, 8, 8)
+    target = mean_and_std(features)
+
+    assert torch.equal(mean_std_loss(features.flip(2), target), mean_std_loss(features, target).clamp(max=1e-6))
+    assert torch.allclose(mean_std_loss(torch.zeros_like(features), target), torch.ones(2), atol=1e-2)
 
 
 def _grid_pattern(period: int) -> "torch.Tensor":

@@ -11,7 +11,14 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install s
 
 from PIL import Image  # noqa: E402
 
-from training.photograph import PhotographFolder, list_pictures, load_picture  # noqa: E402
+from training.photograph import (  # noqa: E402
+    PictureFolder,
+    UnreadablePictureError,
+    list_pictures,
+    load_picture,
+    random_crop,
+    without_excluded,
+)
 
 SIDE_PX = 16
 
@@ -21,8 +28,10 @@ def _photograph(seed: int = 1, size: tuple[int, int] = (40, 30)) -> Image.Image:
     return Image.fromarray(noise)
 
 
-def _folder(path: Path, seed: int = 1) -> PhotographFolder:
-    return PhotographFolder(path, side_px=SIDE_PX, length=100, seed=seed)
+def _crops(path: Path, count: int) -> list["torch.Tensor"]:
+    folder = PictureFolder(list_pictures(path))
+    random = np.random.default_rng(1)
+    return [random_crop(folder.draw(random, side_min_px=SIDE_PX)[1], SIDE_PX, random) for _ in range(count)]
 
 
 def _png_with_a_broken_chunk() -> bytes:
@@ -56,7 +65,7 @@ BAD_FILES = {
 def test_odd_picture_is_cropped_like_any_other(tmp_path: Path, name: str) -> None:
     ODD_FILES[name](tmp_path / name)
 
-    crops = [_folder(tmp_path)[index] for index in range(5)]
+    crops = _crops(tmp_path, 5)
 
     assert {tuple(crop.shape) for crop in crops} == {(3, SIDE_PX, SIDE_PX)}
     assert {crop.dtype for crop in crops} == {torch.float32}
@@ -68,10 +77,9 @@ def test_odd_picture_is_cropped_like_any_other(tmp_path: Path, name: str) -> Non
 def test_bad_file_is_replaced_and_named_once(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / name).write_bytes(BAD_FILES[name])
     _photograph().save(tmp_path / "good.png")
-    folder = _folder(tmp_path)
 
     with caplog.at_level(logging.WARNING):
-        crops = [folder[index] for index in range(20)]
+        crops = _crops(tmp_path, 20)
 
     assert len(crops) == 20
     assert [record.getMessage().startswith(f"skipping {tmp_path / name}") for record in caplog.records] == [True]
@@ -83,24 +91,22 @@ def test_truncated_photograph_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(content[: len(content) // 2])
     Image.new("RGB", (40, 40), (255, 0, 0)).save(tmp_path / "red.png")
 
-    folder = _folder(tmp_path)
-
     red = torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1).expand(3, SIDE_PX, SIDE_PX)
-    assert all(torch.equal(folder[index], red) for index in range(10))
+    assert all(torch.equal(crop, red) for crop in _crops(tmp_path, 10))
 
 
 def test_folder_of_bad_files_is_an_error_and_no_endless_search(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
 
     with pytest.raises(ValueError, match=r"50 files in a row could not be read; the last was .*bad\.jpg"):
-        _folder(tmp_path)[0]
+        _crops(tmp_path, 1)
 
 
 def test_folder_without_pictures_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
 
     with pytest.raises(FileNotFoundError, match=r"no pictures \(.*\.png.*\) below"):
-        _folder(tmp_path)
+        list_pictures(tmp_path)
 
 
 def test_pictures_below_folders_are_found_in_order(tmp_path: Path) -> None:
@@ -129,10 +135,80 @@ def test_picture_is_scaled_by_its_short_side(tmp_path: Path, size: tuple[int, in
     assert load_picture(tmp_path / "x.png", short_side_px=16).size == scaled
 
 
-def test_item_depends_on_seed_and_index_alone(pictures: Path) -> None:
-    first, again, other = _folder(pictures), _folder(pictures), _folder(pictures, seed=2)
-    items = [first[index] for index in range(8)]
+def test_grey_levels_of_16_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
+    levels = np.array([[0, 257 * 100], [30000, 65535]], np.uint16)
+    Image.fromarray(levels).save(tmp_path / "grey.png")
 
-    assert all(torch.equal(again[index], items[index]) for index in reversed(range(8)))
-    assert not any(torch.equal(other[index], items[index]) for index in range(8))
-    assert len({item.numpy().tobytes() for item in items}) == 8
+    picture = np.asarray(load_picture(tmp_path / "grey.png"))
+
+    assert picture[..., 0].tolist() == [[0, 100], [117, 255]]
+
+
+def test_what_is_transparent_lies_on_white(tmp_path: Path) -> None:
+    Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    Image.new("LA", (4, 4), (0, 255)).save(tmp_path / "black.png")
+
+    assert load_picture(tmp_path / "clear.png").getpixel((0, 0)) == (255, 255, 255)
+    assert load_picture(tmp_path / "black.png").getpixel((0, 0)) == (0, 0, 0)
+
+
+def test_picture_beyond_the_limit_against_bombs_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _photograph(size=(40, 40)).save(tmp_path / "bomb.png")
+    _photograph(size=(10, 10)).save(tmp_path / "small.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # 1,600 pixels only warn, 2,000 would be an error
+
+    with caplog.at_level(logging.WARNING):
+        _crops(tmp_path, 20)
+
+    assert [record.getMessage() for record in caplog.records if "bomb.png" in record.getMessage()]
+    assert len(caplog.records) == 1
+
+
+def test_picture_of_unknown_range_is_named(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "float.tif")
+
+    with pytest.raises(UnreadablePictureError, match=r"float\.tif: floating-point"):
+        load_picture(tmp_path / "float.tif")
+
+
+def test_large_jpeg_is_decoded_smaller_but_not_below_what_is_asked_for(tmp_path: Path) -> None:
+    _photograph(size=(640, 400)).save(tmp_path / "large.jpg")
+
+    assert load_picture(tmp_path / "large.jpg", side_min_px=100).size == (160, 100)
+    assert load_picture(tmp_path / "large.jpg", side_min_px=101).size == (320, 200)
+    assert load_picture(tmp_path / "large.jpg").size == (640, 400)
+
+
+def test_pictures_to_look_at_are_spread_over_the_folder_and_skip_bad_ones(
+    pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+
+    with caplog.at_level(logging.WARNING):
+        shown = PictureFolder([tmp_path / "bad.png", *list_pictures(pictures)]).spread(2, side_px=8)
+
+    assert shown.shape == (2, 3, 8, 8)
+    assert not torch.equal(shown[0], shown[1])
+    assert len(caplog.records) == 1
+    with pytest.raises(ValueError, match=r"none of 1 pictures could be read; the first is .*bad\.png"):
+        PictureFolder([tmp_path / "bad.png"]).spread(2, side_px=8)
+
+
+def test_photographs_on_the_list_are_held_out(pictures: Path, tmp_path: Path) -> None:
+    files = list_pictures(pictures)
+    (tmp_path / "val.txt").write_text("1.png\n3.png\n", encoding="utf-8")
+
+    assert [path.name for path in without_excluded(files, tmp_path / "val.txt")] == ["0.png", "2.png", "4.png"]
+
+
+def test_list_that_holds_out_nothing_or_all_is_an_error(pictures: Path, tmp_path: Path) -> None:
+    files = list_pictures(pictures)
+    (tmp_path / "typo.txt").write_text("1.jpg\n", encoding="utf-8")
+    (tmp_path / "all.txt").write_text("\n".join(path.name for path in files), encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"typo\.txt names none of the 5 photographs, such as 0\.png"):
+        without_excluded(files, tmp_path / "typo.txt")
+    with pytest.raises(ValueError, match=r"all\.txt names all of the 5"):
+        without_excluded(files, tmp_path / "all.txt")

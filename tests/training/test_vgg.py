@@ -1,12 +1,18 @@
 """VGG19 as the losses use it: layers by their paper names, fixed weights."""
 
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
+from safetensors.torch import save_file  # noqa: E402
+
 from training.vgg import IMAGENET_MEAN_RGB, Vgg19  # noqa: E402
+
+# Eight bits of mantissa, over nine convolutions.
+BF16_ERROR = 0.03
 
 
 def test_layers_asked_for_come_back_by_name_with_their_shapes(vgg_file: Path) -> None:
@@ -24,7 +30,7 @@ def test_nothing_beyond_the_last_layer_is_built(vgg_file: Path) -> None:
     """The file of the test ends at relu4_1; a later layer needs what it does not have."""
     assert Vgg19(("relu2_1",), weights=vgg_file).modules_in_order[-1](torch.ones(1)) == 1
 
-    with pytest.raises(KeyError, match=r"features\.21"):
+    with pytest.raises(ValueError, match=r"vgg19-random.safetensors holds no VGG19 .* no tensor features\.21\.weight"):
         Vgg19(("relu4_2",), weights=vgg_file)
 
 
@@ -53,3 +59,61 @@ def test_gradients_reach_the_picture_and_not_the_weights(vgg_file: Path) -> None
     assert picture.grad.abs().sum() > 0
     assert not any(parameter.requires_grad for parameter in vgg.parameters())
     assert vgg.weights_name == vgg_file.name
+
+
+def test_tensor_of_another_shape_is_named(tmp_path: Path) -> None:
+    save_file({"features.0.weight": torch.zeros(2, 3)}, tmp_path / "other.safetensors")
+
+    with pytest.raises(
+        ValueError, match=r"other.safetensors is no VGG19: features.0.weight has shape \(2, 3\), expected \(64, 3, 3, 3\)"
+    ):
+        Vgg19(("relu1_1",), weights=tmp_path / "other.safetensors")
+
+
+def test_file_of_another_format_is_named_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "vgg.pth").write_bytes(b"PK\x03\x04 not this one")
+
+    with pytest.raises(ValueError, match=r"vgg\.pth is no safetensors file") as caught:
+        Vgg19(("relu1_1",), weights=tmp_path / "vgg.pth")
+
+    assert "\n" not in str(caught.value)
+
+
+def test_without_a_connection_one_line_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*arguments: object, **options: object) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
+
+    with pytest.raises(OSError, match=r"vgg19-dcbb9e9d\.pth .*no route to host.*--vgg FILE\.safetensors") as caught:
+        Vgg19(("relu1_1",), weights=None)
+
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_reduced_precision_changes_the_features_little(vgg_file: Path) -> None:
+    vgg = Vgg19(("relu1_1", "relu4_1"), weights=vgg_file)
+    pictures = torch.rand(1, 3, 32, 32)
+    exact = vgg(pictures)
+
+    reduced = vgg.compute_in(torch.bfloat16)(pictures)
+
+    for layer, features in exact.items():
+        assert reduced[layer].dtype == torch.bfloat16
+        assert (reduced[layer].float() - features).norm() < BF16_ERROR * features.norm()
+
+
+def test_walk_goes_on_with_what_the_visitor_returns(vgg_file: Path) -> None:
+    vgg = Vgg19(("relu1_1", "relu2_1"), weights=vgg_file)
+    seen = []
+
+    def blank(name: str, features: "torch.Tensor") -> "torch.Tensor":
+        seen.append(name)
+        return torch.zeros_like(features) if name == "relu1_1" else features
+
+    last = vgg.walk(torch.rand(1, 3, 16, 16), blank)
+
+    assert seen == ["relu1_1", "relu2_1"]
+    assert torch.allclose(last, vgg.walk(torch.rand(1, 3, 16, 16), blank))
