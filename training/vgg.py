@@ -31,7 +31,8 @@ class Vgg19(nn.Module):
         super().__init__()
         self.layers = layers
         self.weights_name = weights.name if weights else "torchvision VGG19_Weights.IMAGENET1K_V1"
-        modules, names = _build(last=max(layers))
+        with torch.device("meta"):  # no random weights first
+            modules, names = _build(last=max(layers))
         unknown = set(layers) - set(names)
         if unknown:
             raise ValueError(f"no such VGG19 layers: {sorted(unknown)}; known: {', '.join(filter(None, names))}")
@@ -41,7 +42,7 @@ class Vgg19(nn.Module):
         state = _file_state(weights) if weights else _torchvision_state()
         own = self.modules_in_order.state_dict()
         _require_tensors(state, own, source=weights or _torchvision_file())
-        self.modules_in_order.load_state_dict({key: state[f"features.{key}"].float() for key in own})
+        self.modules_in_order.load_state_dict({key: state[f"features.{key}"].float() for key in own}, assign=True)
         self.requires_grad_(False)
         self.mean: Tensor
         self.std: Tensor

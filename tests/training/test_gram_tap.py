@@ -53,9 +53,7 @@ def test_gradient_of_the_tap_is_that_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(loss, _random(2, 3, 2, 3).double().requires_grad_(), eps=1e-4, atol=1e-3, rtol=1e-2)
 
 
-def _losses_and_gradient(
-    vgg: Vgg19, *, tapped: bool
-) -> tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"]:
+def _losses_and_gradient(vgg: Vgg19, *, tapped: bool) -> tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"]:
     pictures = _random(2, 3, 32, 32).requires_grad_()
     photographs, styles = _random(2, 3, 32, 32, seed=2), _random(2, 3, 24, 24, seed=3)
     comparison = GramComparison(vgg)
@@ -85,7 +83,9 @@ def test_tap_adds_nothing_to_the_rounding_of_bf16(vgg_file: Path) -> None:
 
     plain, tapped = (_losses_and_gradient(rounding, tapped=tapped) for tapped in (False, True))
 
-    assert all(_relative(loss, expected) < BF16_LOSS_ERROR for loss, expected in zip(tapped[:2], exact[:2], strict=True))
+    assert all(
+        _relative(loss, expected) < BF16_LOSS_ERROR for loss, expected in zip(tapped[:2], exact[:2], strict=True)
+    )
     assert _relative(tapped[2], exact[2]) < BF16_MARGIN * _relative(plain[2], exact[2]) < 0.3
 
 

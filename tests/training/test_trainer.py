@@ -318,7 +318,7 @@ class _NanAfter(torch.nn.Module):
 
 def test_loss_that_is_not_finite_stops_the_run_with_term_and_step(make: Make, tmp_path: Path) -> None:
     with pytest.raises(
-        NonFiniteLossError, match="^content, style, coherence, grid, total_variation not finite at step 2"
+        NonFiniteLossError, match=r"^content, style, coherence, grid, total_variation not finite at step 2"
     ):
         list(make(network=_NanAfter(2), checkpoint_steps=1).run())
 

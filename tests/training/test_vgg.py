@@ -65,7 +65,8 @@ def test_tensor_of_another_shape_is_named(tmp_path: Path) -> None:
     save_file({"features.0.weight": torch.zeros(2, 3)}, tmp_path / "other.safetensors")
 
     with pytest.raises(
-        ValueError, match=r"other.safetensors is no VGG19: features.0.weight has shape \(2, 3\), expected \(64, 3, 3, 3\)"
+        ValueError,
+        match=r"other.safetensors is no VGG19: features.0.weight has shape \(2, 3\), expected \(64, 3, 3, 3\)",
     ):
         Vgg19(("relu1_1",), weights=tmp_path / "other.safetensors")
 
