@@ -23,7 +23,7 @@ def random_flow(batch: int, height: int, width: int, *, generator: torch.Generat
 
 
 def warp(pictures: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Sample W(I, u)(p) = I(p + u(p)) bilinearly.
+    """Sample W(I, u)(p) = I(p + u(p)) bicubically: bilinear sampling blurs, and the blur would count as flicker.
 
     Returns the warped pictures and a mask (B, 1, H, W) that is 1 where the sample lies inside the picture.
     """
@@ -36,7 +36,7 @@ def warp(pictures: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     x = (columns + flow[:, 0]) * (2 / (width - 1)) - 1
     y = (rows + flow[:, 1]) * (2 / (height - 1)) - 1
     grid = torch.stack((x, y), dim=3)  # (B, H, W, 2)
-    warped = nn.functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    warped = nn.functional.grid_sample(pictures, grid, mode="bicubic", padding_mode="border", align_corners=True)
     inside = ((x.abs() <= 1) & (y.abs() <= 1)).unsqueeze(1).float()
     return warped, inside
 
