@@ -18,10 +18,12 @@ SPLIT_LINE_PX = 2
 
 def finish(frame: NDArray[np.uint8], made: Stylized, controls: Controls) -> NDArray[np.uint8]:
     """Return the final picture at the frame's size; `made` may be smaller. All are (H, W, 3) uint8 RGB."""
+    if controls.strength == 0:
+        return frame  # exactly: an any-style network only comes close to it
     picture = enlarge_guided(frame, made) if made.stylized.shape != frame.shape else made.stylized
     if controls.keep_colors:
         picture = with_colors_of(frame, picture)
-    if controls.strength < 1:
+    if controls.strength < 1 and not made.has_strength:
         picture = np.asarray(
             cv2.addWeighted(picture, controls.strength, frame, 1 - controls.strength, 0), dtype=np.uint8
         )

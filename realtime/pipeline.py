@@ -110,7 +110,7 @@ class FilePipeline:
 
     def _stylize(self, frame: Frame) -> Stylized:
         with self.meters["network"].measure():
-            return self._stylizer.stylize(frame.rgb)
+            return self._stylizer.stylize(frame.rgb, strength=self._controls.strength)
 
     def _smooth(self) -> None:
         for frame, future in self._stylized:
@@ -119,7 +119,7 @@ class FilePipeline:
                 smoothed = self._smoother.smooth(
                     made.content, made.stylized, frame.pts_s, smoothing=self._controls.smoothing
                 )
-                picture = finish(frame.rgb, Stylized(made.content, smoothed), self._controls)
+                picture = finish(frame.rgb, replace(made, stylized=smoothed), self._controls)
                 if self._split:
                     picture = split_view(frame.rgb, picture)
             self._finished.put(replace(frame, rgb=picture))

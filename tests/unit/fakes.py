@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -14,17 +14,19 @@ Picture = NDArray[np.uint8]
 
 
 class FakeEngine:
-    """Applies `work` to every picture, notes the sizes it was given."""
+    """Applies `work` to every picture, notes the sizes and the further inputs that it was given."""
 
     def __init__(self, work: Callable[[Picture], Picture] = np.copy, *, workers: int = 1) -> None:
         self.description = "a fake engine"
         self.device = "cpu"
         self.workers = workers
         self.shapes: list[tuple[int, ...]] = []
+        self.extras: list[Mapping[str, NDArray[np.float32]] | None] = []
         self._work = work
 
-    def infer(self, rgb: Picture) -> Picture:
+    def infer(self, rgb: Picture, extra: Mapping[str, NDArray[np.float32]] | None = None) -> Picture:
         self.shapes.append(rgb.shape)
+        self.extras.append(extra)
         return self._work(rgb)
 
     def close(self) -> None:

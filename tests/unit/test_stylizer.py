@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from realtime.engine import SIZE_MIN_PX, SIZE_MULTIPLE
 from realtime.errors import StyleError
+from realtime.graph import SIZE_MIN_PX, SIZE_MULTIPLE
 from realtime.stylizer import MARGIN_PX, Stylizer
 
 from .fakes import FakeEngine
