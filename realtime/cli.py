@@ -20,16 +20,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _styles(options: argparse.Namespace, interrupts: Interrupts) -> int:
-    from .catalogue import load_catalogue, read_model
+    from .catalogue import encoder_of, is_any_style, load_catalogue, read_model
 
     interrupts.check()
     catalogue = load_catalogue()
     for style in catalogue.values():
         read_model(style)
+        if is_any_style(style):
+            read_model(encoder_of(style))
     if options.json:
         print_output(json.dumps([style.card for style in catalogue.values()], indent=2))
         return 0
     width = max((len(name) for name in catalogue), default=0)
     for style in catalogue.values():
-        print_output(f"{style.name:<{width}}  {style.title} ({style.card['artist']}, {style.card['year']})")
+        after = (
+            "any picture: --style PICTURE" if is_any_style(style) else f"{style.card['artist']}, {style.card['year']}"
+        )
+        print_output(f"{style.name:<{width}}  {style.title} ({after})")
     return 0

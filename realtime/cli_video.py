@@ -50,9 +50,11 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     import cv2
 
     from .batch import plan_batch, result_table, run_batch
-    from .catalogue import resolve_style
+    from .output_file import require_paths
     from .progress import make_listener
-    from .video_job import VideoJobs, require_paths
+    from .style_choice import choose_style
+    from .video_job import VideoJobs
+    from .video_sink import FORMAT_OF_SUFFIX
 
     interrupts.check()
     # Every stage has its thread; OpenCV's own would only compete with the network's (7 % of the time at 640x360).
@@ -65,12 +67,12 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         pairs = plan_batch(inputs, output)
         single = len(pairs) == 1 and pairs[0][1] == output
         if single:
-            require_paths(*pairs[0], overwrite=settings.overwrite)
+            require_paths(*pairs[0], suffixes=FORMAT_OF_SUFFIX, overwrite=settings.overwrite)
         if options.report is not None:
-            _require_report(options.report, [Path(settings.style), *chain.from_iterable(pairs)])
+            _require_report(options.report, [*map(Path, settings.style), *chain.from_iterable(pairs)])
     except OSError as error:  # a name that is too long, a folder that may not be read
         raise UsageError(f"cannot use {error.filename}: {error.strerror}") from error
-    style = resolve_style(settings.style)
+    style = choose_style(settings.style, settings.mix)
     with (
         closing(make_listener(options.progress)) as progress,
         VideoJobs(style, settings, controls, check_stop=interrupts.check) as jobs,
@@ -78,7 +80,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         if single:
             reports, failed = [jobs.run(*pairs[0], progress).as_json()], False
         else:
-            results = run_batch(jobs, pairs, progress)
+            results = run_batch(lambda source, target: jobs.run(source, target, progress), pairs)
             progress.close()
             print(result_table(results), file=sys.stderr)
             reports = [

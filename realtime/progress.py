@@ -78,7 +78,9 @@ class _PaceMeter:
 class NoProgress:
     """Say nothing; errors are the command's to say, notes are in the report."""
 
-    def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
+    def started(
+        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+    ) -> None:
         pass
 
     def advanced(self, frames: int) -> None:
@@ -101,9 +103,11 @@ class LineProgress:
         self._stream = stream
         self._pace = _PaceMeter(interval_s, clock)
 
-    def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
+    def started(
+        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+    ) -> None:
         self._pace.start(frames_expected)
-        self._say(f"{input_path} -> {output_path}, {engine}")
+        self._say(f"{input_path} -> {output_path}, {style}, {engine}")
 
     def advanced(self, frames: int) -> None:
         pace = self._pace.measure(frames)
@@ -141,11 +145,15 @@ class BarProgress(LineProgress):
         super().__init__(stream, interval_s=float("inf"))
         self._bar: Any = None
 
-    def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
+    def started(
+        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+    ) -> None:
         from tqdm import tqdm
 
         self.close()
-        super().started(input_path=input_path, output_path=output_path, engine=engine, frames_expected=frames_expected)
+        super().started(
+            input_path=input_path, output_path=output_path, style=style, engine=engine, frames_expected=frames_expected
+        )
         self._bar = tqdm(
             total=frames_expected,
             unit=" frames",
@@ -179,13 +187,16 @@ class JsonProgress:
         self._stream = stream
         self._pace = _PaceMeter(JSON_INTERVAL_S, clock)
 
-    def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
+    def started(
+        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+    ) -> None:
         self._pace.start(frames_expected)
         self._say(
             {
                 "event": "started",
                 "input": str(input_path),
                 "output": str(output_path),
+                "style": style,
                 "engine": engine,
                 "frames_expected": frames_expected,
             }

@@ -1,6 +1,5 @@
 """The main job: one video file in, one stylised video file out."""
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,18 +8,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import __version__
-from .catalogue import Style, read_model
 from .encoder import EncoderChoice, choose_encoder, require_container
-from .engine import Engine, open_engine
-from .errors import InputError, OutputError, UsageError
+from .errors import InputError, UsageError
 from .frame import Frame
+from .loaded_style import LoadedStyle, load_style
 from .meters import peak_memory_mb
+from .output_file import require_paths
 from .pipeline import STAGES, FilePipeline
 from .settings import Controls, Settings
 from .smoother import FlowSmoother
 from .stream_copy import StreamCopier
-from .stylizer import Stylizer
-from .video_sink import VideoFileSink, output_format
+from .style_choice import StyleChoice
+from .video_sink import FORMAT_OF_SUFFIX, VideoFileSink, output_format
 from .video_source import VideoFileSource
 
 # VP9 is what every browser plays in WebM.
@@ -30,11 +29,15 @@ _DEFAULT_CODEC = "h264"
 
 @dataclass(frozen=True, slots=True)
 class JobReport:
-    """What a finished job did. Times are wall-clock seconds; `load_s` (model and files) is not part of `run_s`."""
+    """What a finished job did. Times are wall-clock seconds; `load_s` (model and files) is not part of `run_s`.
+
+    `style_pictures` are the paths that an any-style model painted after, each with its share of the mix.
+    """
 
     input: str
     output: str
     style: str
+    style_pictures: tuple[tuple[str, float], ...]
     engine: str
     encoder: str
     frames: int
@@ -61,7 +64,9 @@ class JobReport:
 class JobListener(Protocol):
     """Hears how jobs go, one after another; called in the thread of the job."""
 
-    def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None: ...
+    def started(
+        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+    ) -> None: ...
 
     def advanced(self, frames: int) -> None:
         """Hear that `frames` frames of the job have been written so far."""
@@ -88,7 +93,12 @@ class VideoJobs:
     """
 
     def __init__(
-        self, style: Style, settings: Settings, controls: Controls, *, check_stop: Callable[[], None] = lambda: None
+        self,
+        style: StyleChoice,
+        settings: Settings,
+        controls: Controls,
+        *,
+        check_stop: Callable[[], None] = lambda: None,
     ) -> None:
         if settings.start is not None and settings.end is not None and settings.end <= settings.start:
             raise UsageError(f"--end ({float(settings.end):g} s) must be after --start ({float(settings.start):g} s)")
@@ -99,7 +109,7 @@ class VideoJobs:
         self._encoders: dict[str, EncoderChoice] = {}
         self._clock: Callable[[], float] = time.perf_counter
         started_s = self._clock()
-        self._engine: Engine = open_engine(read_model(style), engine=settings.engine, device=settings.device)
+        self._loaded: LoadedStyle = load_style(style, engine=settings.engine, device=settings.device)
         self._load_s = self._clock() - started_s
 
     def __enter__(self) -> "VideoJobs":
@@ -109,7 +119,7 @@ class VideoJobs:
         self.close()
 
     def close(self) -> None:
-        self._engine.close()
+        self._loaded.close()
 
     def run(self, input_path: Path, output_path: Path, listener: JobListener) -> JobReport:
         """Stylise one file; on failure nothing is left under `output_path` that was not there before.
@@ -128,7 +138,7 @@ class VideoJobs:
     def _run(self, input_path: Path, output_path: Path, listener: JobListener) -> JobReport:
         self._check_stop()
         settings = self._settings
-        require_paths(input_path, output_path, overwrite=settings.overwrite)
+        require_paths(input_path, output_path, suffixes=FORMAT_OF_SUFFIX, overwrite=settings.overwrite)
         encoder = self._encoder_for(output_path)
         opened_s = self._clock()
         with VideoFileSource(input_path, start_s=settings.start, end_s=settings.end) as source:
@@ -155,21 +165,23 @@ class VideoJobs:
         opened_s: float,
     ) -> JobReport:
         smoother = FlowSmoother()
-        stylizer = Stylizer(self._engine, size_px=self._settings.size)
+        engine = self._loaded.engine
+        stylizer = self._loaded.stylizer(size_px=self._settings.size)
         stylizer.warm_up(width=source.info.width, height=source.info.height)
         pipeline = FilePipeline(
             source,
             stylizer,
             smoother,
             sink,
-            workers=self._engine.workers,
+            workers=engine.workers,
             controls=self._controls,
             split=self._settings.split,
         )
         listener.started(
             input_path=source.path,
             output_path=output_path,
-            engine=self._engine.description + (f" ({self._engine.reason})" if self._engine.reason else ""),
+            style=self._style.label,
+            engine=engine.description + (f" ({engine.reason})" if engine.reason else ""),
             frames_expected=source.expected_frames(),
         )
         started_s, started_cpu_s = self._clock(), time.process_time()
@@ -189,8 +201,9 @@ class VideoJobs:
         return JobReport(
             input=str(source.path),
             output=str(output_path),
-            style=self._style.name,
-            engine=self._engine.description,
+            style=self._style.model.name,
+            style_pictures=tuple(zip(map(str, self._style.pictures), self._style.shares, strict=True)),
+            engine=engine.description,
             encoder=encoder.name,
             frames=frames,
             duration_s=float(end_s),
@@ -218,30 +231,3 @@ class VideoJobs:
             )
         require_container(self._encoders[codec], container)
         return self._encoders[codec]
-
-
-def require_paths(input_path: Path, output_path: Path, *, overwrite: bool) -> None:
-    """Refuse what would lose data or cannot work, before anything is opened.
-
-    Raises:
-        InputError: no such input.
-        UsageError: output is the input, exists already, or has a suffix that no container goes by.
-        OutputError: the folder of the output is missing or not writable.
-    """
-    if not input_path.exists():
-        raise InputError(f"input not found: {input_path}")
-    folder = output_path.parent
-    if not folder.is_dir():
-        raise OutputError(f"the folder of the output does not exist: {folder}; create it first")
-    if output_path.is_dir():
-        raise UsageError(f"the output is a folder, but the input is one file: {output_path}; give a file name")
-    output_format(output_path)
-    if os.path.lexists(output_path):  # a link that leads nowhere takes the name, too
-        if output_path.exists() and output_path.samefile(input_path):
-            raise UsageError(f"input and output are the same file: {input_path}; give another output")
-        if not overwrite:
-            raise UsageError(f"the output exists: {output_path}; add --overwrite to replace it")
-        if not (output_path.is_file() or output_path.is_symlink()):
-            raise UsageError(f"the output is not a regular file but a pipe or device: {output_path}; give another")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"the folder of the output is not writable: {folder}")

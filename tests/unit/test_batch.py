@@ -3,7 +3,7 @@
 import string
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from realtime.batch import VIDEO_SUFFIXES, BatchResult, plan_batch, result_table, run_batch
 from realtime.errors import InputError, OutputError, UsageError
-from realtime.progress import NoProgress
-from realtime.video_job import JobReport, VideoJobs
+from realtime.video_job import JobReport
 from realtime.video_sink import FORMAT_OF_SUFFIX
 
 NAMES = st.text(string.ascii_letters + string.digits + " ._-äß", min_size=1, max_size=12).filter(
@@ -26,6 +25,7 @@ def _report(frames: int, run_s: float, output: str) -> JobReport:
         input="in.mp4",
         output=output,
         style="great-wave",
+        style_pictures=(),
         engine="a fake engine",
         encoder="libx264",
         frames=frames,
@@ -152,16 +152,16 @@ class FakeJobs:
         self.ran: list[str] = []
         self._errors = errors
 
-    def run(self, input_path: Path, output_path: Path, listener: object) -> JobReport:
+    def run(self, input_path: Path, output_path: Path) -> JobReport:
         self.ran.append(input_path.name)
         if input_path.name in self._errors:
             raise self._errors[input_path.name]
         return _report(1, 1.0, str(output_path))
 
 
-def _run(jobs: FakeJobs, folder: Path, names: str) -> list[BatchResult]:
+def _run(jobs: FakeJobs, folder: Path, names: str) -> list[BatchResult[JobReport]]:
     pairs = [(Path(f"{name}.mp4"), folder / f"{name}.mp4") for name in names]
-    return run_batch(cast(VideoJobs, jobs), pairs, NoProgress())
+    return run_batch(jobs.run, pairs)
 
 
 def test_error_ends_its_own_job_only(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_output_folder_that_cannot_be_made_is_an_output_error(name: str, tmp_pat
 
 
 def test_table_has_a_line_for_each_input() -> None:
-    def result(name: str, **outcome: Any) -> BatchResult:
+    def result(name: str, **outcome: Any) -> BatchResult[JobReport]:
         return BatchResult(Path("in") / name, Path("out") / name, outcome.get("report"), outcome.get("error"))
 
     table = result_table(
