@@ -18,6 +18,8 @@ READ_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 PIXELS_MAX = 100_000_000
 BYTES_MAX = 200_000_000
 SIDE_MAX_PX = 65_500
+# What a JPEG can hold.
+EXIF_BYTES_MAX = 65_000
 # Pillow's options for each suffix that is written. Chroma is not halved: it would blur the edges of strokes.
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
@@ -53,7 +55,8 @@ def read_picture(path: Path) -> Picture:
     content = _read_bytes(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow: its own limit of pixels, odd tags; the limits here are below
+            # Pillow warns of its own limit of pixels and of odd tags. Another thread may lose a warning meanwhile.
+            warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content), formats=READ_FORMATS) as image:
                 _require_size(path, image.width, image.height)
                 return _decode(image)
@@ -134,6 +137,9 @@ def _decode(image: Image.Image) -> Picture:
     except Exception:  # as above; a picture without its tags is still one
         upright, exif = image, b""
         notes.append("its EXIF data is damaged and left out")
+    if len(exif) > EXIF_BYTES_MAX:
+        exif = b""
+        notes.append(f"its EXIF data has more than {EXIF_BYTES_MAX} bytes and is left out")
     has_alpha = upright.has_transparency_data
     image = _eight_bits(upright)
     profile = upright.info.get("icc_profile")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from realtime.batch import VIDEO_SUFFIXES, BatchResult, plan_batch, result_table, run_batch
+from realtime.batch import PICTURES, VIDEO_SUFFIXES, BatchResult, plan_batch, result_table, run_batch
 from realtime.errors import InputError, OutputError, UsageError
 from realtime.video_job import JobReport
 from realtime.video_sink import FORMAT_OF_SUFFIX
@@ -64,6 +64,18 @@ def test_container_is_kept_where_it_holds_exact_times(name: str, output: str) ->
     pairs = plan_batch([Path("x.mp4"), Path(name)], Path("folder"))
 
     assert pairs[1] == (Path(name), Path("folder") / output)
+
+
+def test_folder_of_pictures_stands_for_the_pictures_in_it(tmp_path: Path) -> None:
+    _make_files(tmp_path / "in", ["b.jpg", "a.TIF", "clip.mp4", "c.webp"])
+
+    pairs = plan_batch([tmp_path / "in"], tmp_path / "out", PICTURES)
+
+    assert [(source.name, target.name) for source, target in pairs] == [
+        ("a.TIF", "a.png"),
+        ("b.jpg", "b.jpg"),
+        ("c.webp", "c.webp"),
+    ]
 
 
 def test_folder_stands_for_the_videos_in_it_in_the_order_of_their_names(tmp_path: Path) -> None:

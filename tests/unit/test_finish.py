@@ -59,6 +59,22 @@ def test_strength_blends_frame_and_style(strength: float) -> None:
     assert np.abs(picture - (strength * stylized + (1 - strength) * frame)).max() <= 0.51
 
 
+def test_strength_that_the_network_has_applied_is_not_applied_again() -> None:
+    frame, stylized = _noise(1), _noise(2)
+
+    picture = finish(frame, Stylized(frame, stylized, has_strength=True), Controls(strength=0.5))
+
+    assert np.array_equal(picture, stylized)
+
+
+def test_strength_zero_is_the_frame_even_where_the_network_only_comes_close() -> None:
+    frame = _noise(1)
+
+    made = Stylized(frame, np.clip(frame, 3, 250), has_strength=True)
+
+    assert np.array_equal(finish(frame, made, Controls(strength=0)), frame)
+
+
 def test_inputs_are_not_written_to() -> None:
     frame, stylized = _noise(1), _noise(2)
 

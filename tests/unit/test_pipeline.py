@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from realtime.errors import InputError, OutputError, StylizeError
 from realtime.pipeline import STAGES, FilePipeline
 from realtime.settings import Controls
+from realtime.style_code import StyleCode
 from realtime.stylizer import Stylizer
 
 from .fakes import FakeEngine, FakeSink, FakeSmoother, FakeSource
@@ -66,6 +67,19 @@ def test_no_frame_is_lost_and_none_overtakes_another(workers: int) -> None:
     assert count == FRAMES
     assert [frame.index for frame in sink.frames] == list(range(FRAMES))
     assert [frame.pts_s for frame in sink.frames] == [Fraction(index, 25) for index in range(FRAMES)]
+    assert all((frame.rgb == 255 - frame.index).all() for frame in sink.frames)
+
+
+def test_strength_goes_into_an_any_style_network_and_is_not_blended_again() -> None:
+    engine, sink = FakeEngine(np.bitwise_not), FakeSink()
+    code = StyleCode(np.ones((1, 2, 3), np.float32))
+    controls = Controls(strength=0.5)
+
+    FilePipeline(
+        FakeSource(3), Stylizer(engine, code=code), FakeSmoother(), sink, workers=1, controls=controls, split=False
+    ).run(lambda _: None)
+
+    assert [extra["strength"].tolist() for extra in engine.extras if extra] == [[0.5]] * 3
     assert all((frame.rgb == 255 - frame.index).all() for frame in sink.frames)
 
 
