@@ -29,7 +29,6 @@ _MEANING_OF_NONE = {
 }
 
 DEFAULT_STYLE = "starry-night"
-# Pictures of style that can be mixed: what a page with sliders shows at once.
 MIXED_STYLES_MAX = 4
 SIZE_MIN_PX = 64
 SIZE_MAX_PX = 4320

@@ -23,8 +23,8 @@ class StyleChoice:
             return self.model.name
         if len(self.pictures) == 1:
             return f"{self.model.name}: {self.pictures[0].name}"
-        parts = (f"{share:.0%} {path.name}" for share, path in zip(self.shares, self.pictures, strict=True))
-        return f"{self.model.name}: {', '.join(parts)}".replace("%", " %")
+        parts = (f"{100 * share:.0f} % {path.name}" for share, path in zip(self.shares, self.pictures, strict=True))
+        return f"{self.model.name}: {', '.join(parts)}"
 
 
 def choose_style(styles: tuple[str, ...], mix: tuple[float, ...] | None = None) -> StyleChoice:

@@ -10,9 +10,10 @@ from realtime.style_choice import choose_style
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> tuple[str, ...]:
-    for name in "abcde":
+    names = ("a", "b%20c", "d", "e", "f")
+    for name in names:
         (tmp_path / name).write_bytes(b"opened by nobody yet")
-    return tuple(str(tmp_path / name) for name in "abcde")
+    return tuple(str(tmp_path / name) for name in names)
 
 
 @pytest.mark.usefixtures("any_style_catalogue")
@@ -30,7 +31,7 @@ class TestWithAnAnyStyleModel:
 
     def test_pictures_are_mixed_in_equal_parts_unless_weights_are_given(self, pictures: tuple[str, ...]) -> None:
         assert choose_style(pictures[:4]).shares == (0.25,) * 4
-        assert choose_style(pictures[:2], (0.75, 0.25)).label == "colours: 75 % a, 25 % b"
+        assert choose_style(pictures[:2], (0.75, 0.25)).label == "colours: 75 % a, 25 % b%20c"
 
     def test_model_stays_a_model(self, tmp_path: Path) -> None:
         (tmp_path / "mine.onnx").touch()
