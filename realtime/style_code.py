@@ -47,8 +47,8 @@ def encode_picture(encoder: Engine, rgb: NDArray[np.uint8]) -> StyleCode:
 def mix_codes(codes: Sequence[StyleCode], weights: Sequence[float]) -> StyleCode:
     """Return the mean of codes of one encoder, weighted; weights are at least 0, and not all of them 0.
 
-    Huang & Belongie (2017, style interpolation) mix the feature maps after AdaIN, which comes to the same where the graph
-    has one such layer: it is linear in the statistics of the style.
+    Huang & Belongie (2017, style interpolation) mix the feature maps after AdaIN, which comes to the same where the
+    graph has one such layer: it is linear in the statistics of the style.
     """
     mixed = np.average([code.statistics for code in codes], axis=0, weights=weights)
     return StyleCode(mixed.astype(np.float32))
