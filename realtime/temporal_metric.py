@@ -5,7 +5,7 @@ inside, so that every figure is on that scale.
 
     E_warp   how far a picture differs from the last one along the motion of the input (Lai et al. 2018)
     FDB      how far its change differs from the input's change (arXiv 2102.05822); needs no motion
-    sharpness  variance of the Laplacian of the luminance after a Gaussian, so that noise of single pixels does not count
+    sharpness  variance of the Laplacian of the luminance after a Gaussian: noise of single pixels does not count
 
 The input's own E_warp is the floor that no stylisation goes below, that of frame-by-frame stylisation the ceiling.
 """

@@ -1,4 +1,4 @@
-"""The ruler of the temporal metrics: flow that is right, warping by hand-computed values, a mask that finds occlusion."""
+"""The ruler of the temporal metrics: flow that is right, warping as computed by hand, a mask that finds occlusion."""
 
 from pathlib import Path
 
