@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import OutputError, StylizeError, UsageError
-from .video_job import JobListener, JobReport, VideoJobs
+from .job_report import JobListener, JobReport
+from .video_job import VideoJobs
 from .video_sink import FORMAT_OF_SUFFIX
 
 VIDEO_SUFFIXES = frozenset(

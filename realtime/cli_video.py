@@ -7,6 +7,7 @@ from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
+from .cli_compare import CHART_TITLE, require_chart_path, write_chart
 from .command import EXIT_FAILED, Interrupts, make_parser, path_argument, run_command
 from .errors import OutputError, UsageError
 from .settings import PROGRESS_KINDS, Controls, Settings, add_options, read_options
@@ -42,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report", type=path_argument, metavar="FILE.json", help="write what was done, measured and noticed as JSON"
     )
+    parser.add_argument(
+        "--plot", type=path_argument, metavar="FILE.svg", help="with --measure: draw the flicker over time, cuts marked"
+    )
     return parser
 
 
@@ -51,6 +55,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
 
     from .batch import plan_batch, result_table, run_batch
     from .catalogue import resolve_style
+    from .chart import line_chart
     from .progress import make_listener
     from .video_job import VideoJobs, require_paths
 
@@ -68,6 +73,10 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             require_paths(*pairs[0], overwrite=settings.overwrite)
         if options.report is not None:
             _require_report(options.report, [Path(settings.style), *chain.from_iterable(pairs)])
+        if options.plot is not None:
+            if not (single and settings.measure):
+                raise UsageError("--plot needs --measure, and one input at a time")
+            require_chart_path(options.plot, [Path(settings.style), *pairs[0]])
     except OSError as error:  # a name that is too long, a folder that may not be read
         raise UsageError(f"cannot use {error.filename}: {error.strerror}") from error
     style = resolve_style(settings.style)
@@ -76,7 +85,11 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         VideoJobs(style, settings, controls, check_stop=interrupts.check) as jobs,
     ):
         if single:
-            reports, failed = [jobs.run(*pairs[0], progress).as_json()], False
+            report = jobs.run(*pairs[0], progress)
+            reports, failed = [report.as_json()], False
+            if options.plot is not None and report.coherence is not None:
+                coherence = report.coherence
+                write_chart(options.plot, line_chart(CHART_TITLE, coherence.lines(), first=1, marks=coherence.cuts))
         else:
             results = run_batch(jobs, pairs, progress)
             progress.close()

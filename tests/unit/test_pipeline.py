@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from realtime.errors import InputError, OutputError, StylizeError
 from realtime.pipeline import STAGES, FilePipeline
 from realtime.settings import Controls
+from realtime.split import Split
 from realtime.stylizer import Stylizer
 
 from .fakes import FakeEngine, FakeSink, FakeSmoother, FakeSource
@@ -38,7 +39,7 @@ def _pipeline(
     engine: FakeEngine | None = None,
     smoother: FakeSmoother | None = None,
     controls: Controls | None = None,
-    split: bool = False,
+    split: Split | None = None,
 ) -> FilePipeline:
     engine = engine or FakeEngine()
     return FilePipeline(
@@ -186,7 +187,7 @@ def test_controls_and_split_reach_the_picture() -> None:
         engine=engine,
         smoother=smoother,
         controls=Controls(strength=0.5, smoothing=0.3),
-        split=True,
+        split=Split("wipe"),
     ).run(lambda _: None)
 
     assert smoother.smoothings == [0.3] * 3
@@ -204,7 +205,7 @@ def test_frames_of_the_source_are_not_written_to() -> None:
         def __iter__(self) -> Iterator[Any]:
             return iter(frames)
 
-    _pipeline(Given(3), FakeSink(), engine=FakeEngine(lambda rgb: 255 - rgb), split=True).run(lambda _: None)
+    _pipeline(Given(3), FakeSink(), engine=FakeEngine(lambda rgb: 255 - rgb), split=Split("wipe")).run(lambda _: None)
 
     assert all(np.array_equal(frame.rgb, before) for frame, before in zip(frames, given, strict=True))
 

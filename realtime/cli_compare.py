@@ -1,0 +1,101 @@
+"""`stylize compare`: measure stylised videos against their input."""
+
+import argparse
+import json
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from .command import Interrupts, path_argument, print_output
+from .errors import OutputError, UsageError
+from .settings import size_px
+
+CHART_SUFFIX = ".svg"
+CHART_TITLE = "Warping error E_warp of each pair of frames"
+
+
+def add_compare(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb's options."""
+    parser = verbs.add_parser(
+        "compare",
+        help="measure flicker and sharpness of stylised videos against their input",
+        description="Measure stylised videos, ours or anybody's, against the input they were made of: how much they "
+        "flicker (E_warp), how far their changes differ from the input's (FDB), how sharp they are.",
+    )
+    parser.add_argument("input", type=path_argument, metavar="INPUT", help="the video before stylisation")
+    parser.add_argument("outputs", nargs="+", type=path_argument, metavar="STYLISED", help="what was made of it")
+    parser.add_argument(
+        "--unsmoothed",
+        type=path_argument,
+        metavar="FILE",
+        help="the same style frame by frame, by which the flicker removed is counted",
+    )
+    parser.add_argument(
+        "--size",
+        type=size_px,
+        metavar="PX",
+        help="short side at which all are measured; smaller is faster [the input's]",
+    )
+    parser.add_argument(
+        "--flow", type=path_argument, metavar="FOLDER", help="the true motion, a .flo file for every pair of frames"
+    )
+    parser.add_argument(
+        "--plot", type=path_argument, metavar=f"FILE{CHART_SUFFIX}", help="draw E_warp over time, cuts marked"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def run_compare(options: argparse.Namespace, interrupts: Interrupts) -> int:
+    from tqdm import tqdm
+
+    from .chart import line_chart
+    from .compare import compare
+
+    interrupts.check()
+    if options.plot is not None:
+        require_chart_path(options.plot, [options.input, *options.outputs])
+    with closing(tqdm(unit=" frames", leave=False, disable=None)) as bar:  # None: only on a terminal
+
+        def on_frame(frames: int, expected: int | None) -> None:
+            bar.total = expected
+            bar.update(frames - bar.n)
+            interrupts.check()
+
+        try:
+            result = compare(
+                options.input,
+                options.outputs,
+                unsmoothed=options.unsmoothed,
+                short_side_px=options.size,
+                flow_folder=options.flow,
+                on_frame=on_frame,
+            )
+        except OSError as error:  # a folder that may not be read
+            raise UsageError(f"cannot use {error.filename}: {error.strerror}") from error
+    for note in result.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if options.plot is not None:
+        write_chart(options.plot, line_chart(CHART_TITLE, result.lines(), first=1, marks=result.cuts))
+    if options.json:
+        print_output(json.dumps(result.as_json(), indent=2))
+        return 0
+    print_output(f"{result.frames} frames at {result.size[0]}x{result.size[1]}, {len(result.cuts)} cuts left out")
+    print_output(result.table())
+    return 0
+
+
+def require_chart_path(chart: Path, paths: list[Path]) -> None:
+    """Refuse a chart that cannot be written, or that would overwrite one of `paths`."""
+    if chart.suffix.lower() != CHART_SUFFIX:
+        raise UsageError(f"--plot draws an SVG: {chart} must end in {CHART_SUFFIX}")
+    if not chart.parent.is_dir():
+        raise OutputError(f"the folder of the plot does not exist: {chart.parent}")
+    if any(chart.resolve() == path.resolve() for path in paths):
+        raise UsageError(f"the plot would overwrite {chart}; give another file to --plot")
+
+
+def write_chart(path: Path, svg: str) -> None:
+    try:
+        path.write_text(svg, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write the plot {path}: {error.strerror}") from error
