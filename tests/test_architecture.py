@@ -18,16 +18,18 @@ LINES_MAX = 350
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
     ("__init__", "errors"),
-    ("frame", "settings", "meters", "motion"),
+    ("frame", "settings", "meters", "motion", "chart"),
     ("catalogue", "media", "color"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "stylizer", "smoother", "finish",
-        "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric",
+        "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric", "repeat", "split",
     ),
-    ("pipeline",),
-    ("video_job",),
+    ("pipeline", "smoothing_watch"),
+    ("job_report",),
+    ("video_job", "compare"),
     ("command", "batch", "progress"),
+    ("cli_compare",),
     ("cli", "cli_video"),
 )  # fmt: skip
 # Within the layer of sources, engines and sinks these pairs belong together; each is (importer, imported).
