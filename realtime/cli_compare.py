@@ -53,7 +53,8 @@ def run_compare(options: argparse.Namespace, interrupts: Interrupts) -> int:
 
     interrupts.check()
     if options.plot is not None:
-        require_chart_path(options.plot, [options.input, *options.outputs])
+        unsmoothed = [options.unsmoothed] if options.unsmoothed is not None else []
+        require_chart_path(options.plot, [options.input, *options.outputs, *unsmoothed])
     with closing(tqdm(unit=" frames", leave=False, disable=None)) as bar:  # None: only on a terminal
 
         def on_frame(frames: int, expected: int | None) -> None:
@@ -79,7 +80,7 @@ def run_compare(options: argparse.Namespace, interrupts: Interrupts) -> int:
     if options.json:
         print_output(json.dumps(result.as_json(), indent=2))
         return 0
-    print_output(f"{result.frames} frames at {result.size[0]}x{result.size[1]}, {len(result.cuts)} cuts left out")
+    print_output(f"{result.frames} frames at {result.size[0]}x{result.size[1]}, cuts left out: {len(result.cuts)}")
     print_output(result.table())
     return 0
 

@@ -47,8 +47,10 @@ class Comparison:
 
     def lines(self) -> dict[str, list[float]]:
         """Return the E_warp of every pair by the name of its video."""
-        named = {str(path): series.warping_errors for path, series in self.outputs.items()}
-        return {f"{FLOOR_NAME} {self.input_path}": self.source.warping_errors, **named}
+        file_names = {path.name for path in self.outputs}
+        is_unique = len(file_names) == len(self.outputs)
+        named = {path.name if is_unique else str(path): series.warping_errors for path, series in self.outputs.items()}
+        return {f"{FLOOR_NAME} {self.input_path.name}": self.source.warping_errors, **named}
 
     def as_json(self) -> dict[str, Any]:
         def figures(series: Series) -> dict[str, Any]:

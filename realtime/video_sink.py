@@ -283,6 +283,12 @@ class VideoFileSink:
             return OutputError(
                 f"cannot write {self._path}: the disk is full ({reason(error)}); free space or choose another folder"
             )
+        if isinstance(error, av.error.ExternalError):  # all that an encoder says when it does not take the size
+            width, height = self._size
+            return OutputError(
+                f"cannot write {self._path}: the encoder failed on {width}x{height} {self._pixel_format} pictures "
+                f"({reason(error)}); another --codec may take them"
+            )
         return OutputError(f"cannot write {self._path}: {reason(error)}")
 
 

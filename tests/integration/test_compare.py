@@ -84,7 +84,7 @@ def test_the_table_has_a_line_for_every_video(folder: Path, capsys: pytest.Captu
     assert main(["compare", "in.mkv", "smoothed.mkv", "rough.mkv", "--unsmoothed", "rough.mkv"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "8 frames at 160x96, 0 cuts left out"
+    assert lines[0] == "8 frames at 160x96, cuts left out: 0"
     assert lines[2].startswith("input in.mkv ")
     assert lines[3].startswith("smoothed.mkv ")
     assert lines[3].endswith(" %")
@@ -148,6 +148,7 @@ def test_pairs_across_a_cut_are_left_out(folder: Path, capsys: pytest.CaptureFix
         (["in.mkv", "rough.mkv", "--flow", "few"], 2, "has 1 files, but the video has 7 pairs"),
         (["in.mkv", "rough.mkv", "--flow", "broken"], 1, "expected a Middlebury .flo"),
         (["in.mkv", "rough.mkv", "--plot", "chart.png"], 2, "must end in .svg"),
+        (["in.mkv", "rough.mkv", "--unsmoothed", "link.svg", "--plot", "link.svg"], 2, "plot would overwrite link.svg"),
         (["in.mkv", "rough.mkv", "--plot", "nowhere/chart.svg"], 1, "folder of the plot does not exist"),
     ],
 )

@@ -467,6 +467,19 @@ def test_the_split_view_shows_before_and_after(tmp_path: Path, stylize: Stylize,
     assert abs(picture[:, -24:].mean() - 195) < 5
 
 
+def test_pictures_too_wide_for_the_encoder_are_one_clear_line(
+    tmp_path: Path, stylize: Stylize, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_clip(tmp_path / "in.mkv", frames=1, codec="ffv1", pixel_format="bgr0", audio=False, size=(8400, 64))
+
+    assert stylize(source, tmp_path / "out.mp4", "--split", "side") == 1
+
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "the encoder failed on 16800x64 yuv420p" in error
+    assert not (tmp_path / "out.mp4").exists()
+
+
 @pytest.mark.parametrize("width", [64, 63])
 def test_side_by_side_doubles_the_width_and_keeps_the_sound(
     width: int, tmp_path: Path, stylize: Stylize, invert_style: Path
