@@ -3,11 +3,12 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from .command import Interrupts, path_argument, print_output
-from .errors import OutputError, UsageError
+from .command import Interrupts, path_argument, print_output, require_side_file, write_side_file
+from .errors import UsageError
 from .settings import size_px
 
 CHART_SUFFIX = ".svg"
@@ -48,13 +49,12 @@ def add_compare(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run_compare(options: argparse.Namespace, interrupts: Interrupts) -> int:
     from tqdm import tqdm
 
-    from .chart import line_chart
     from .compare import compare
 
     interrupts.check()
     if options.plot is not None:
         unsmoothed = [options.unsmoothed] if options.unsmoothed is not None else []
-        require_chart_path(options.plot, [options.input, *options.outputs, *unsmoothed])
+        require_chart(options.plot, [options.input, *options.outputs, *unsmoothed])
     with closing(tqdm(unit=" frames", leave=False, disable=None)) as bar:  # None: only on a terminal
 
         def on_frame(frames: int, expected: int | None) -> None:
@@ -76,7 +76,7 @@ def run_compare(options: argparse.Namespace, interrupts: Interrupts) -> int:
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
     if options.plot is not None:
-        write_chart(options.plot, line_chart(CHART_TITLE, result.lines(), first=1, marks=result.cuts))
+        write_chart(options.plot, result.lines(), cuts=result.cuts)
     if options.json:
         print_output(json.dumps(result.as_json(), indent=2))
         return 0
@@ -85,18 +85,15 @@ def run_compare(options: argparse.Namespace, interrupts: Interrupts) -> int:
     return 0
 
 
-def require_chart_path(chart: Path, paths: list[Path]) -> None:
-    """Refuse a chart that cannot be written, or that would overwrite one of `paths`."""
-    if chart.suffix.lower() != CHART_SUFFIX:
-        raise UsageError(f"--plot draws an SVG: {chart} must end in {CHART_SUFFIX}")
-    if not chart.parent.is_dir():
-        raise OutputError(f"the folder of the plot does not exist: {chart.parent}")
-    if any(chart.resolve() == path.resolve() for path in paths):
-        raise UsageError(f"the plot would overwrite {chart}; give another file to --plot")
+def require_chart(path: Path, others: list[Path]) -> None:
+    """Refuse a chart that cannot be drawn or written, or that would overwrite one of `others`."""
+    if path.suffix.lower() != CHART_SUFFIX:
+        raise UsageError(f"--plot draws an SVG: {path} must end in {CHART_SUFFIX}")
+    require_side_file("plot", path, others)
 
 
-def write_chart(path: Path, svg: str) -> None:
-    try:
-        path.write_text(svg, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write the plot {path}: {error.strerror}") from error
+def write_chart(path: Path, warping_errors: dict[str, list[float]], *, cuts: Sequence[int]) -> None:
+    """Draw the E_warp of every pair of frames, by the name of the video."""
+    from .chart import line_chart
+
+    write_side_file("plot", path, line_chart(CHART_TITLE, warping_errors, first=1, marks=cuts))

@@ -128,20 +128,10 @@ def compare(
             if (other.info.width, other.info.height) != size
         ]
         expected = source.expected_frames()
-        iterators = [iter(video) for video in others]
-        for frame in source:
-            pictures = [
-                _scaled(_next_frame(frames, path, frame, input_path).rgb, size)
-                for frames, path in zip(iterators, paths, strict=True)
-            ]
+        for frame, stylized in _side_by_side(source, others):
             flow = _flow_to(frame.index, flows, size) if flows is not None else None
-            meter.add(_scaled(frame.rgb, size), pictures, flow=flow)
+            meter.add(_scaled(frame, size), [_scaled(other, size) for other in stylized], flow=flow)
             on_frame(meter.frames, expected)
-        for frames, path in zip(iterators, paths, strict=True):
-            if next(frames, None) is not None:
-                raise InputError(
-                    f"{path} has more frames than the {meter.frames} of {input_path}; they must be the same"
-                )
     if flows is not None and len(flows) != meter.frames - 1:
         raise UsageError(
             f"--flow {flow_folder} has {len(flows)} files, but the video has {meter.frames - 1} pairs of frames"
@@ -166,21 +156,33 @@ def _measured_size(source: VideoFileSource, short_side_px: int | None) -> tuple[
     return round(width * short_side_px / short), round(height * short_side_px / short)
 
 
-def _scaled(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    if (rgb.shape[1], rgb.shape[0]) == size:
-        return rgb
-    is_smaller = rgb.shape[1] > size[0]
-    how = cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(rgb, size, interpolation=how), dtype=np.uint8)
+def _side_by_side(source: VideoFileSource, others: list[VideoFileSource]) -> Iterator[tuple[Frame, list[Frame]]]:
+    """Yield the frames of all videos together.
+
+    Raises:
+        InputError: their numbers differ.
+    """
+    frames = 0
+    for frame in source:
+        following = [next(iter(other), None) for other in others]
+        found = [item for item in following if item is not None]
+        if len(found) < len(others):
+            path = others[following.index(None)].path
+            raise InputError(
+                f"{path} ends after {frames} frames, {source.path} goes on; they must have the same number"
+            )
+        yield frame, found
+        frames += 1
+    for other in others:
+        if next(iter(other), None) is not None:
+            raise InputError(f"{other.path} has more frames than the {frames} of {source.path}; it must have the same")
 
 
-def _next_frame(frames: Iterator[Frame], path: Path, frame: Frame, input_path: Path) -> Frame:
-    following = next(frames, None)
-    if following is None:
-        raise InputError(
-            f"{path} ends after {frame.index} frames, before {input_path} does; they must have the same number"
-        )
-    return following
+def _scaled(frame: Frame, size: tuple[int, int]) -> NDArray[np.uint8]:
+    if (frame.rgb.shape[1], frame.rgb.shape[0]) == size:
+        return frame.rgb
+    how = cv2.INTER_AREA if frame.rgb.shape[1] > size[0] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(frame.rgb, size, interpolation=how), dtype=np.uint8)
 
 
 def _flow_files(folder: Path | None) -> list[Path] | None:
