@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from .errors import OutputError, StylizeError, UsageError
+from .job_report import JobReport
 from .picture import SAVE_OPTIONS
-from .video_job import JobReport
 from .video_sink import FORMAT_OF_SUFFIX
 
 Report = TypeVar("Report")

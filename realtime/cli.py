@@ -1,8 +1,9 @@
-"""`stylize`: the commands around the main ones; today `stylize styles`."""
+"""`stylize`: the commands around the main ones; `stylize styles` and `stylize compare`."""
 
 import argparse
 import json
 
+from .cli_compare import add_compare, run_compare
 from .command import Interrupts, make_parser, print_output, run_command
 
 
@@ -15,8 +16,10 @@ def main(arguments: list[str] | None = None) -> int:
         description="List the styles, and verify their weights.",
     )
     styles.add_argument("--json", action="store_true", help="print the cards as JSON")
+    add_compare(verbs)
     options = parser.parse_args(arguments)
-    return run_command(parser.prog, lambda interrupts: _styles(options, interrupts))
+    run = {"styles": _styles, "compare": run_compare}[options.verb]
+    return run_command(parser.prog, lambda interrupts: run(options, interrupts))
 
 
 def _styles(options: argparse.Namespace, interrupts: Interrupts) -> int:

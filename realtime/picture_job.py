@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .errors import UsageError
-from .finish import finish, split_view
+from .finish import finish
 from .loaded_style import LoadedStyle, load_style
 from .output_file import OutputFile, require_paths, write_error
 from .picture import SAVE_OPTIONS, keeps_alpha, read_picture, write_picture
 from .settings import Controls, Settings
+from .split import Split
 from .style_choice import StyleChoice
 
 
@@ -76,19 +77,21 @@ class PictureJobs:
         started_s = self._clock()
         picture = read_picture(input_path)
         made = self._stylizer.stylize(picture.rgb, strength=self._controls.strength)
-        stylized = finish(picture.rgb, made, self._controls)
-        if settings.split:
-            stylized = split_view(picture.rgb, stylized)
+        stylized, alpha = finish(picture.rgb, made, self._controls), picture.alpha
+        if settings.split is not None:
+            split = Split(settings.split)
+            stylized = split.join(picture.rgb, stylized)
+            alpha = split.join(alpha, alpha) if alpha is not None else None
         suffix = output_path.suffix.lower()
         with OutputFile(output_path, overwrite=settings.overwrite) as file:
             try:
-                write_picture(file.part, replace(picture, rgb=stylized), suffix=suffix)
+                write_picture(file.part, replace(picture, rgb=stylized, alpha=alpha), suffix=suffix)
                 file.take_name()
             except (OSError, ValueError) as error:  # Pillow tells with a ValueError what a format cannot hold
                 raise write_error(output_path, error, getattr(error, "strerror", None) or str(error)) from error
         height, width = stylized.shape[:2]
         notes = picture.notes
-        if picture.alpha is not None and not keeps_alpha(suffix):
+        if alpha is not None and not keeps_alpha(suffix):
             notes = (*notes, f"{suffix} holds no transparency: the picture is put on white")
         return PictureReport(
             output=output_path,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .errors import OutputError
-from .video_job import JobListener, JobReport
+from .job_report import JobListener, JobReport
 
 # Seconds between two plain lines, two JSON lines, and two drawings of the bar.
 LINE_INTERVAL_S = 5.0
@@ -35,9 +35,12 @@ def make_listener(kind: str, *, stream: TextIO | None = None, json_stream: TextI
 def summary(report: JobReport) -> str:
     """Return the last line of a job."""
     memory = f", peak memory {report.peak_memory_mb:.0f} MB" if report.peak_memory_mb is not None else ""
+    reused = f" ({report.frames_reused} reused)" if report.frames_reused else ""
+    removed = report.coherence.flicker_removed if report.coherence is not None else None
+    coherence = f"; flicker removed {100 * removed:.0f} %" if removed is not None else ""
     return (
-        f"{report.output}: {report.frames} frames in {report.run_s:.1f} s, {report.frames_per_s:.1f} fps; "
-        f"{report.engine}; {report.encoder}{memory}"
+        f"{report.output}: {report.frames} frames{reused} in {report.run_s:.1f} s, {report.frames_per_s:.1f} fps; "
+        f"{report.engine}; {report.encoder}{memory}{coherence}"
     )
 
 

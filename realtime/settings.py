@@ -15,6 +15,7 @@ Declared = TypeVar("Declared", "Controls", "Settings")
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "intel-gpu", "coreml", "directml")
 ENGINES = ("auto", "onnxruntime", "openvino")
+SPLIT_KINDS = ("wipe", "side")
 PROGRESS_KINDS = ("auto", "bar", "lines", "json", "none")
 
 _MEANING_OF_NONE = {
@@ -22,6 +23,7 @@ _MEANING_OF_NONE = {
     "size": "full",
     "start": "the beginning",
     "end": "the end",
+    "split": "off",
     "codec": "h264; vp9 in .webm",
     "crf": "20 for h264",
     "preset": "veryfast for h264",
@@ -164,7 +166,14 @@ class Settings:
         None, parse=time_s, metavar="TIME", help="begin here (12.5 or 0:01:02.5); the output's time starts at 0"
     )
     end: Fraction | None = option(None, parse=time_s, metavar="TIME", help="stop here")
-    split: bool = option(False, help="show before | after in one picture")
+    split: str | None = option(
+        None, choices=SPLIT_KINDS, help="show before and after: in one picture, or side by side at twice the width"
+    )
+    measure: bool = option(
+        False,
+        help="measure the flicker of the input, of the network's pictures and of the smoothed ones, for --report "
+        "and the last line; takes much longer",
+    )
     codec: str | None = option(
         None,
         metavar="NAME",

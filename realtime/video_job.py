@@ -2,21 +2,21 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
 
-from . import __version__
 from .encoder import EncoderChoice, choose_encoder, require_container
 from .errors import InputError, UsageError
 from .frame import Frame
+from .job_report import JobListener, JobReport, options_used, versions
 from .loaded_style import LoadedStyle, load_style
 from .meters import peak_memory_mb
 from .output_file import require_paths
 from .pipeline import STAGES, FilePipeline
 from .settings import Controls, Settings
 from .smoother import FlowSmoother
+from .smoothing_watch import SmoothingWatch
+from .split import Split
 from .stream_copy import StreamCopier
 from .style_choice import StyleChoice
 from .video_sink import FORMAT_OF_SUFFIX, VideoFileSink, output_format
@@ -25,62 +25,6 @@ from .video_source import VideoFileSource
 # VP9 is what every browser plays in WebM.
 _CODEC_OF_FORMAT = {"webm": "vp9"}
 _DEFAULT_CODEC = "h264"
-
-
-@dataclass(frozen=True, slots=True)
-class JobReport:
-    """What a finished job did. Times are wall-clock seconds; `load_s` (model and files) is not part of `run_s`.
-
-    `style_pictures` are the paths that an any-style model painted after, each with its share of the mix.
-    """
-
-    input: str
-    output: str
-    style: str
-    style_pictures: tuple[tuple[str, float], ...]
-    engine: str
-    encoder: str
-    frames: int
-    duration_s: float
-    load_s: float
-    run_s: float
-    cores_used: float
-    peak_memory_mb: float | None
-    stage_ms: dict[str, float]
-    corrupt_packets: int
-    repaired_timestamps: int
-    cuts: int
-    notes: tuple[str, ...]
-
-    @property
-    def frames_per_s(self) -> float:
-        return self.frames / self.run_s if self.run_s > 0 else 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {"stylecast": __version__, **values, "frames_per_s": round(self.frames_per_s, 3)}
-
-
-class JobListener(Protocol):
-    """Hears how jobs go, one after another; called in the thread of the job."""
-
-    def started(
-        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
-    ) -> None: ...
-
-    def advanced(self, frames: int) -> None:
-        """Hear that `frames` frames of the job have been written so far."""
-        ...
-
-    def finished(self, report: JobReport) -> None: ...
-
-    def failed(self, input_path: Path, error: Exception) -> None:
-        """Hear why a job ended, which may be before it was `started`; the caller of the job is told as well."""
-        ...
-
-    def close(self) -> None:
-        """Stop showing what is left of an interrupted job; may be called twice, and jobs may follow."""
-        ...
 
 
 class VideoJobs:
@@ -144,14 +88,15 @@ class VideoJobs:
         with VideoFileSource(input_path, start_s=settings.start, end_s=settings.end) as source:
             copier = StreamCopier(input_path, time_shift_s=source.time_shift_s, end_s=source.end_s)
             try:
+                split = Split.of(settings.split, source.info) if settings.split is not None else None
                 with VideoFileSink(
                     output_path,
-                    info=source.info,
+                    info=split.described(source.info) if split is not None else source.info,
                     encoder=encoder,
                     copier=copier,
                     overwrite=settings.overwrite,
                 ) as sink:
-                    return self._run_pipeline(source, sink, encoder, output_path, listener, opened_s)
+                    return self._run_pipeline(source, sink, split, encoder, output_path, listener, opened_s)
             finally:
                 copier.close()
 
@@ -159,12 +104,14 @@ class VideoJobs:
         self,
         source: VideoFileSource,
         sink: VideoFileSink,
+        split: Split | None,
         encoder: EncoderChoice,
         output_path: Path,
         listener: JobListener,
         opened_s: float,
     ) -> JobReport:
         smoother = FlowSmoother()
+        watch = SmoothingWatch(smoother, measure=self._settings.measure)
         engine = self._loaded.engine
         stylizer = self._loaded.stylizer(size_px=self._settings.size)
         stylizer.warm_up(width=source.info.width, height=source.info.height)
@@ -175,7 +122,8 @@ class VideoJobs:
             sink,
             workers=engine.workers,
             controls=self._controls,
-            split=self._settings.split,
+            split=split,
+            on_smoothed=watch.see,
         )
         listener.started(
             input_path=source.path,
@@ -198,6 +146,7 @@ class VideoJobs:
             raise InputError(f"no frame of {source.path} could be decoded")
         sink.finish()
         run_s = self._clock() - started_s
+        meters = [pipeline.meters[name] for name in STAGES] + ([watch.meter] if self._settings.measure else [])
         return JobReport(
             input=str(source.path),
             output=str(output_path),
@@ -211,10 +160,14 @@ class VideoJobs:
             run_s=round(run_s, 3),
             cores_used=round((time.process_time() - started_cpu_s) / run_s, 2),
             peak_memory_mb=peak_memory_mb(),
-            stage_ms={name: round(pipeline.meters[name].mean_ms, 2) for name in STAGES},
+            stage_ms={meter.name: round(meter.mean_ms, 2) for meter in meters},
             corrupt_packets=source.corrupt_packets,
             repaired_timestamps=source.repaired_timestamps,
-            cuts=smoother.cuts,
+            frames_reused=pipeline.frames_reused,
+            cuts=tuple(watch.cuts),
+            coherence=watch.coherence(),
+            options=options_used(self._settings, self._controls),
+            versions=versions(),
             notes=(*source.notes, *sink.notes),
         )
 

@@ -254,6 +254,12 @@ class VideoFileSink:
             )
 
     def _failure(self, error: Exception) -> OutputError:
+        if isinstance(error, av.error.ExternalError):  # all that an encoder says when it does not take the size
+            width, height = self._size
+            return OutputError(
+                f"cannot write {self._file.path}: the encoder failed on {width}x{height} {self._pixel_format} pictures "
+                f"({reason(error)}); another --codec may take them"
+            )
         return write_error(self._file.path, error, reason(error))
 
 

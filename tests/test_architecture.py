@@ -18,16 +18,19 @@ LINES_MAX = 350
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
     ("__init__", "errors"),
-    ("frame", "settings", "meters", "graph"),
+    ("frame", "settings", "meters", "graph", "motion", "chart"),
     ("catalogue", "media", "color", "picture", "output_file"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
-        "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel",
+        "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric", "repeat",
+        "split",
     ),
-    ("pipeline", "loaded_style"),
-    ("video_job", "picture_job"),
+    ("pipeline", "loaded_style", "smoothing_watch"),
+    ("job_report",),
+    ("video_job", "picture_job", "compare"),
     ("command", "batch", "progress"),
+    ("cli_compare",),
     ("cli", "cli_video", "cli_image"),
 )  # fmt: skip
 # Within the layer of sources, engines and sinks these pairs belong together; each is (importer, imported).

@@ -72,6 +72,20 @@ def test_transparency_is_kept_or_put_on_white_with_a_note(
     assert read_picture(folder / "out.jpg").rgb[:, :10].min() > 240
 
 
+def test_side_by_side_a_transparent_picture_is_transparent_twice(folder: Path, invert_style: Path) -> None:
+    alpha = np.arange(37 * 53, dtype=np.uint32).reshape(37, 53).astype(np.uint8)
+    Image.fromarray(np.dstack((_picture(), alpha))).save("logo.png")
+
+    assert _run("logo.png", "out.png", "--split", "side", style=invert_style) == 0
+
+    made = read_picture(folder / "out.png")
+    assert made.rgb.shape == (37, 106, 3)
+    assert np.array_equal(made.rgb[:, :53], _picture())
+    assert np.array_equal(made.rgb[:, 53:], 255 - _picture())
+    assert made.alpha is not None
+    assert np.array_equal(made.alpha, np.hstack((alpha, alpha)))
+
+
 @pytest.mark.parametrize("strength", [0, 0.5, 1])
 def test_strength_works_as_for_video(strength: float, folder: Path, invert_style: Path) -> None:
     assert _run("in.png", "out.png", "--strength", strength, style=invert_style) == 0

@@ -34,10 +34,16 @@ class FakeEngine:
 
 
 class FakeSource:
-    """Yields `count` frames whose pixels are their index; raises `error` instead of frame `fails_at`."""
+    """Yields `count` frames whose pixels are their index, or that of the first of `alike` frames that look the same.
 
-    def __init__(self, count: int, *, fails_at: int | None = None, error: BaseException | None = None) -> None:
+    Raises `error` instead of frame `fails_at`.
+    """
+
+    def __init__(
+        self, count: int, *, alike: int = 1, fails_at: int | None = None, error: BaseException | None = None
+    ) -> None:
         self._count = count
+        self._alike = alike
         self._fails_at = fails_at
         self._error = error
         self.taken = 0
@@ -47,7 +53,8 @@ class FakeSource:
             if index == self._fails_at and self._error is not None:
                 raise self._error
             self.taken += 1
-            yield Frame(np.full((16, 16, 3), index % 256, np.uint8), Fraction(index, 25), Fraction(1, 25), index)
+            level = (index - index % self._alike) % 256
+            yield Frame(np.full((16, 16, 3), level, np.uint8), Fraction(index, 25), Fraction(1, 25), index)
 
     def close(self) -> None:
         pass

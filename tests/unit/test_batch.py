@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from realtime.batch import PICTURES, VIDEO_SUFFIXES, BatchResult, plan_batch, result_table, run_batch
 from realtime.errors import InputError, OutputError, UsageError
-from realtime.video_job import JobReport
+from realtime.job_report import JobReport
 from realtime.video_sink import FORMAT_OF_SUFFIX
 
 NAMES = st.text(string.ascii_letters + string.digits + " ._-äß", min_size=1, max_size=12).filter(
@@ -35,9 +35,13 @@ def _report(frames: int, run_s: float, output: str) -> JobReport:
         cores_used=1.5,
         peak_memory_mb=None,
         stage_ms={},
+        frames_reused=0,
         corrupt_packets=0,
         repaired_timestamps=0,
-        cuts=0,
+        cuts=(),
+        coherence=None,
+        options={},
+        versions={},
         notes=(),
     )
 

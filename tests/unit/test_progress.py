@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from realtime.errors import OutputError
+from realtime.job_report import JobListener, JobReport
 from realtime.progress import (
     JSON_INTERVAL_S,
     LINE_INTERVAL_S,
@@ -18,7 +19,6 @@ from realtime.progress import (
     make_listener,
     summary,
 )
-from realtime.video_job import JobListener, JobReport
 
 REPORT = JobReport(
     input="in.mp4",
@@ -34,9 +34,13 @@ REPORT = JobReport(
     cores_used=1.5,
     peak_memory_mb=123.4,
     stage_ms={"decode": 1.0},
+    frames_reused=0,
     corrupt_packets=0,
     repaired_timestamps=0,
-    cuts=0,
+    cuts=(),
+    coherence=None,
+    options={},
+    versions={},
     notes=(),
 )
 
