@@ -1,7 +1,7 @@
 """What one stylised picture is to minimise: content and Gram style losses on VGG19, and total variation.
 
-The losses are those of `perceptual.py`, so that weights mean the same here and in a recipe. Built once per content picture;
-`gatys.py` minimises it.
+The losses are those of `perceptual.py`, so that weights mean the same here and in a recipe. Built once per content
+picture; `gatys.py` minimises it.
 """
 
 import copy
@@ -101,7 +101,7 @@ class Objective:
 
 
 def feature_network(vgg: Vgg19, *, pooling: str) -> Vgg19:
-    """Return a copy of `vgg` in channel-last order whose pooling is `max` or `average` (Gatys et al. 2016, section 2)."""
+    """Return a copy of `vgg` in channel-last order with `max` or `average` pooling (Gatys et al. 2016, section 2)."""
     network = copy.deepcopy(vgg).to(memory_format=torch.channels_last)
     if pooling == "average":
         for parent in list(network.modules()):

@@ -1,7 +1,7 @@
-"""Keep the colours of the content (Gatys, Bethge, Hertzmann & Shechtman 2016, "Preserving Color in Neural Style Transfer").
+"""Keep the colours of the content (Gatys, Bethge, Hertzmann & Shechtman 2016, "Preserving Color in Neural Style ...").
 
-Either the style is painted in luminance alone, or the style picture gets the colours of the content before. All pictures are
-(1, 3, H, W) RGB in [0, 1], luminances (1, 1, H, W).
+Either the style is painted in luminance alone, or the style picture gets the colours of the content before. All
+pictures are (1, 3, H, W) RGB in [0, 1], luminances (1, 1, H, W).
 """
 
 import torch
