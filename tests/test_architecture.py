@@ -18,12 +18,12 @@ LINES_MAX = 350
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
     ("__init__", "errors"),
-    ("frame", "settings", "meters"),
+    ("frame", "settings", "meters", "motion"),
     ("catalogue", "media", "color"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "stylizer", "smoother", "finish",
-        "encoder", "stream_copy", "video_source", "video_sink", "channel",
+        "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric",
     ),
     ("pipeline",),
     ("video_job",),
