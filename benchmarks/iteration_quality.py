@@ -66,7 +66,11 @@ def iteration_report(
         "losses": {
             name: {key: statistics.fmean(row[name][key] for row in rows) for key in rows[0][name]} for name in rows[0]
         },
-        "worth_iterations": {"median": statistics.median(worths), "min": worths[0], "max": worths[-1]},
+        "worth_iterations": {
+            "median": _known(statistics.median(worths)),
+            "min": _known(worths[0]),
+            "max": _known(worths[-1]),
+        },
         "rows": rows,
     }
 
@@ -97,7 +101,8 @@ def iteration_table(reports: Sequence[Mapping[str, Any]]) -> str:
     for report in reports:
         figures = [_cell(report["losses"][name]) for name in ("network", "0", *counts)]
         spread = report["worth_iterations"]
-        worths = f"{spread['median']:.0f} ({spread['min']:.0f} to {spread['max']:.0f})"
+        median, least, most = (_worth_cell(spread[key], last=counts[-1]) for key in ("median", "min", "max"))
+        worths = f"{median} ({least} to {most})"
         lines.append(
             f"| {report['style']} | {report['style_weight']:g} | {figures[0]} | {worths} | "
             + " | ".join(figures[1:])
@@ -108,6 +113,15 @@ def iteration_table(reports: Sequence[Mapping[str, Any]]) -> str:
         f"{reports[0]['size_px']} px; worth: median (least to most).\n"
     )
     return "\n".join([*lines, "", note])
+
+
+def _known(value: float) -> float | None:
+    """Return the worth as JSON has it: None is more iterations than were done."""
+    return value if math.isfinite(value) else None
+
+
+def _worth_cell(value: float | None, *, last: str) -> str:
+    return f"{value:.0f}" if value is not None else f"over {last}"
 
 
 def _cell(losses: Mapping[str, float]) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.keyframe_options import OUTPUT_SUFFIXES, STATE_INTERVAL, make_keyframe_parser, settings_of
-from realtime.command import Interrupts, run_command
+from realtime.command import Interrupts, print_output, run_command
 from realtime.errors import InputError, OutputError, StylizeError, UsageError
 
 if TYPE_CHECKING:
@@ -37,37 +37,36 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     _require_paths(options)
     # Imported here: `--help` must not wait for torch.
-    from safetensors import SafetensorError
-
     from training.gatys import DivergedError
 
     interrupts.check()
     try:
         settings = settings_of(options)
         keyframe = _open(options, settings)
-        # From here on a signal ends the loop between two iterations, where the state is whole.
-        interrupts.hold()
-        diverged: DivergedError | None = None
-        started_s = time.monotonic()
-        try:
-            done = _optimize(keyframe, options, stops=lambda: interrupts.received is not None)
-        except DivergedError as error:
-            diverged = error
-            done = False
-        _save(keyframe.best_picture(), options.output)
-    except (ValueError, SafetensorError) as error:
+    except ValueError as error:
         raise UsageError(str(error)) from error
-    terms = keyframe.best_terms()
+    # From here on a signal ends the loop between two iterations, where the state is whole.
+    interrupts.hold()
+    started_s = time.monotonic()
+    diverged: DivergedError | None = None
+    try:
+        finished = _optimize(keyframe, options, stops=lambda: interrupts.received is not None)
+    except DivergedError as error:
+        finished, diverged = False, error
+    if keyframe.best is None:
+        raise StylizeError(f"{diverged}; nothing could be measured, the weights of VGG19 may be damaged") from diverged
+    _save(keyframe.best_picture(), options.output)
+    terms = {**keyframe.best.terms, "total": keyframe.best.total}
     if options.report is not None:
         report = {
             "output": str(options.output),
-            "finished": done,
+            "finished": finished,
             "seconds": round(time.monotonic() - started_s, 2),
             "losses": terms,
             "settings": dataclasses.asdict(settings),
         }
         _write_atomically(options.report, lambda part: part.write_text(json.dumps(report, indent=2) + "\n", "utf-8"))
-    print(f"{options.output}: {_figures(terms)}")
+    print_output(f"{options.output}: {_figures(terms)}")
     if diverged is not None:
         raise StylizeError(f"{diverged}; the best picture until then is saved") from diverged
     return 0
@@ -120,20 +119,20 @@ class _Clock:
 
 def _open(options: argparse.Namespace, settings: "KeyframeSettings") -> "Keyframe":
     import torch
+    from safetensors import SafetensorError
 
     from training.keyframe import Keyframe
 
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch finds no such device here; use --device cpu")
     start = None if options.start in ("content", "noise") else _read_picture(Path(options.start))
-    keyframe = Keyframe(
-        _content(options),
-        [(_read_picture(Path(path)), share) for path, share in options.styles],
-        settings,
-        vgg=options.vgg,
-        start=start,
-        device=options.device,
-    )
+    content = _content(options)
+    styles = [(_read_picture(Path(path)), share) for path, share in options.styles]
+    try:
+        keyframe = Keyframe(content, styles, settings, vgg=options.vgg, start=start, device=options.device)
+    except (OSError, KeyError, SafetensorError) as error:
+        source = options.vgg or "torchvision's, to be downloaded; or give --vgg FILE"
+        raise InputError(f"the weights of VGG19 cannot be read ({source}): {error}") from error
     if options.resume and options.resume.exists():
         try:
             state = torch.load(options.resume, weights_only=True, map_location=options.device)

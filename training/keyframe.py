@@ -118,21 +118,25 @@ class Keyframe:
             if self._scale + 1 == len(self.sizes):
                 return
             width, height = self.sizes[self._scale + 1]
-            coarse = self._best().picture
+            coarse = self._measured().picture
             self._enter_scale(self._scale + 1, interpolate(coarse, size=(height, width), mode="bicubic"))
 
+    @property
+    def best(self) -> Iterate | None:
+        """The iterate with the lowest total at the present scale; None until one has been measured."""
+        return self._optimizer.best
+
     def best_picture(self) -> Image.Image:
-        """Return the picture with the lowest total so far, of the present scale."""
-        picture = self._best().picture
+        """Return the picture of `best`, in the content's colours where they are kept.
+
+        Raises:
+            RuntimeError: nothing has been measured yet.
+        """
+        picture = self._measured().picture
         if self.settings.keep_colors == "luminance":
             picture = with_luminance(self._scaled_content(), picture)
         values = (picture[0] * 255).round().byte().permute(1, 2, 0)
         return Image.fromarray(values.cpu().numpy())
-
-    def best_terms(self) -> dict[str, float]:
-        """Return the terms and the total of `best_picture`, before it was rounded."""
-        best = self._best()
-        return {**best.terms, "total": best.total}
 
     def state_dict(self) -> dict[str, Any]:
         return {"origin": self._origin, "scale": self._scale, "optimizer": self._optimizer.state_dict()}
@@ -151,10 +155,10 @@ class Keyframe:
         self._enter_scale(state["scale"], torch.zeros(1, channels, height, width, device=self._device))
         self._optimizer.load_state_dict(state["optimizer"])
 
-    def _best(self) -> Iterate:
-        if self._optimizer.best is None:
-            raise RuntimeError("no picture has been measured yet")
-        return self._optimizer.best
+    def _measured(self) -> Iterate:
+        if self.best is None:
+            raise RuntimeError("no picture has been measured yet; run first")
+        return self.best
 
     def _enter_scale(self, scale: int, start: Tensor) -> None:
         self._scale = scale
