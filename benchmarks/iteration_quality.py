@@ -21,7 +21,7 @@ from realtime.engine import open_engine
 from realtime.stylizer import Stylizer
 from training.gatys import PictureOptimizer
 from training.keyframe import features_dtype
-from training.objective import Objective, ObjectiveWeights, feature_network
+from training.gatys_objective import Objective, ObjectiveWeights, feature_network
 from training.photograph import load_picture, to_tensor
 from training.recipe import load_recipe
 from training.vgg import Vgg19

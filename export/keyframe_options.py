@@ -69,7 +69,7 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
 def settings_of(options: argparse.Namespace) -> "KeyframeSettings":
     """Return the settings that the options stand for. Raises ValueError if they do not fit together."""
     from training.keyframe import KeyframeSettings
-    from training.objective import ObjectiveWeights
+    from training.gatys_objective import ObjectiveWeights
 
     weights = ObjectiveWeights(style=options.style_weight, total_variation=options.tv_weight)
     if options.content_layer:

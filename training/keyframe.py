@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from training.gatys import METHODS, Iterate, PictureOptimizer
-from training.objective import Objective, ObjectiveWeights, feature_network
+from training.gatys_objective import Objective, ObjectiveWeights, feature_network
 from training.palette import KEEP_COLORS, luminance, match_colors, match_luminance, with_luminance
 from training.photograph import to_tensor
 from training.vgg import Vgg19

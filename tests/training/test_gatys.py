@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
 from training.gatys import DivergedError, Iterate, PictureOptimizer  # noqa: E402
-from training.objective import Objective, ObjectiveWeights, feature_network  # noqa: E402
+from training.gatys_objective import Objective, ObjectiveWeights, feature_network  # noqa: E402
 from training.perceptual import STYLE_LAYERS, content_loss, gram_matrix, style_loss  # noqa: E402
 from training.vgg import Vgg19  # noqa: E402
 

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install s
 from PIL import Image  # noqa: E402
 
 from training.keyframe import Keyframe, KeyframeSettings  # noqa: E402
-from training.objective import ObjectiveWeights  # noqa: E402
+from training.gatys_objective import ObjectiveWeights  # noqa: E402
 
 WEIGHTS = ObjectiveWeights(content_layers={"relu2_1": 1.0}, style_layers={"relu1_1": 1.0, "relu2_1": 1.0})
 QUICK = KeyframeSettings(size_px=32, iterations=3, weights=WEIGHTS, dtype="float32")
