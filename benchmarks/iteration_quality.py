@@ -20,8 +20,8 @@ from realtime.catalogue import Style, read_model
 from realtime.engine import open_engine
 from realtime.stylizer import Stylizer
 from training.gatys import PictureOptimizer
-from training.keyframe import features_dtype
-from training.gatys_objective import Objective, ObjectiveWeights, feature_network
+from training.gatys_objective import GatysObjective, ObjectiveWeights, feature_network
+from training.keyframe import device_and_dtype
 from training.photograph import load_picture, to_tensor
 from training.recipe import load_recipe
 from training.vgg import Vgg19
@@ -43,15 +43,16 @@ def iteration_report(
     painting = load_picture(pictures / recipe.picture, short_side_px=recipe.style_size_px)
     targets = [(to_tensor(painting).unsqueeze(0), 1.0)]
     weights = ObjectiveWeights(style=recipe.style_weight)
-    network = feature_network(vgg, pooling="max")
+    exact_network = feature_network(vgg)
+    fast_network = feature_network(vgg, dtype=device_and_dtype("cpu", "auto")[1])
     stylizer = Stylizer(open_engine(read_model(style), engine="onnxruntime", device="cpu"))
     rows = []
     for path in photographs:
         photograph = np.array(load_picture(path, short_side_px=size_px))
         content = _tensor(photograph)
-        exact = Objective(network, content, targets, weights=weights)
+        exact = GatysObjective(exact_network, content, targets, weights=weights)
         made = {"network": _tensor(stylizer.stylize(photograph).stylized), "0": content}
-        fast = Objective(network, content, targets, weights=weights, dtype=features_dtype("auto", content.device))
+        fast = GatysObjective(fast_network, content, targets, weights=weights)
         for iterate in PictureOptimizer(fast, content).run(max(iterations)):
             if iterate.iteration in iterations:
                 made[str(iterate.iteration)] = iterate.picture
@@ -128,7 +129,7 @@ def _cell(losses: Mapping[str, float]) -> str:
     return f"{losses['objective']:.3f} ({losses['content']:.3f}, {losses['style']:.4f})"
 
 
-def _losses(objective: Objective, picture: torch.Tensor) -> dict[str, float]:
+def _losses(objective: GatysObjective, picture: torch.Tensor) -> dict[str, float]:
     with torch.no_grad():
         terms = objective((picture * 255).round() / 255)
         return {"objective": objective.total(terms).item(), **{name: term.item() for name, term in terms.items()}}

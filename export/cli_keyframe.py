@@ -119,23 +119,19 @@ class _Clock:
 
 def _open(options: argparse.Namespace, settings: "KeyframeSettings") -> "Keyframe":
     import torch
-    from safetensors import SafetensorError
 
     from training.keyframe import Keyframe
 
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch finds no such device here; use --device cpu")
     start = None if options.start in ("content", "noise") else _read_picture(Path(options.start))
     content = _content(options)
     styles = [(_read_picture(Path(path)), share) for path, share in options.styles]
     try:
         keyframe = Keyframe(content, styles, settings, vgg=options.vgg, start=start, device=options.device)
-    except (OSError, KeyError, SafetensorError) as error:
-        source = options.vgg or "torchvision's, to be downloaded; or give --vgg FILE"
-        raise InputError(f"the weights of VGG19 cannot be read ({source}): {error}") from error
+    except OSError as error:
+        raise InputError(str(error)) from error  # the weights of VGG19: all other files have been read
     if options.resume and options.resume.exists():
         try:
-            state = torch.load(options.resume, weights_only=True, map_location=options.device)
+            state = torch.load(options.resume, weights_only=True, map_location="cpu")
         except Exception as error:  # torch raises whatever its unpickler meets
             raise InputError(f"--resume {options.resume} cannot be read; delete it to begin anew") from error
         try:
@@ -162,14 +158,12 @@ def _content(options: argparse.Namespace) -> "Image":
 
 
 def _read_picture(path: Path) -> "Image":
-    from PIL import Image
-
-    from training.photograph import UNREADABLE, load_picture
+    from training.photograph import UnreadablePictureError, load_picture
 
     try:
         return load_picture(path)
-    except (*UNREADABLE, Image.DecompressionBombError) as error:
-        raise InputError(f"cannot read the picture {path}: {getattr(error, 'strerror', None) or error}") from error
+    except (OSError, UnreadablePictureError) as error:
+        raise InputError(f"cannot read the picture: {error}") from error
 
 
 def _require_paths(options: argparse.Namespace) -> None:

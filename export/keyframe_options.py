@@ -59,8 +59,8 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
         help=f"keep the state here, every {STATE_INTERVAL} iterations and at Ctrl-C; continue from it if there is one",
     )
     add("--vgg", type=path_argument, metavar="FILE", help="VGG19 as safetensors [torchvision's, downloaded once]")
-    add("--dtype", choices=("auto", "float32", "bfloat16"), default="auto", help="of the features [%(default)s]")
-    add("--device", choices=("cpu", "cuda"), default="cpu", help="[%(default)s]")
+    add("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="of VGG19 [%(default)s]")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="[%(default)s]")
     add("--report", type=path_argument, metavar="FILE.json", help="write losses and settings as JSON")
     add("--overwrite", action="store_true", help="replace an existing output")
     return parser
@@ -68,8 +68,8 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
 
 def settings_of(options: argparse.Namespace) -> "KeyframeSettings":
     """Return the settings that the options stand for. Raises ValueError if they do not fit together."""
-    from training.keyframe import KeyframeSettings
     from training.gatys_objective import ObjectiveWeights
+    from training.keyframe import KeyframeSettings
 
     weights = ObjectiveWeights(style=options.style_weight, total_variation=options.tv_weight)
     if options.content_layer:
@@ -87,7 +87,7 @@ def settings_of(options: argparse.Namespace) -> "KeyframeSettings":
         weights=weights,
         pooling=options.pooling,
         keep_colors=options.keep_colors,
-        dtype=options.dtype,
+        precision=options.precision,
     )
 
 

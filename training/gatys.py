@@ -30,7 +30,7 @@ ADAM_LEARNING_RATE = 0.02
 
 
 class PictureObjective(Protocol):
-    """What is minimised; `gatys_objective.Objective` is one. Both methods are differentiable."""
+    """What is minimised; `gatys_objective.GatysObjective` is one. Both methods are differentiable."""
 
     def __call__(self, picture: Tensor) -> dict[str, Tensor]: ...
 

@@ -20,13 +20,14 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from training.gatys import METHODS, Iterate, PictureOptimizer
-from training.gatys_objective import Objective, ObjectiveWeights, feature_network
+from training.gatys_objective import GatysObjective, ObjectiveWeights, feature_network
+from training.hardware import Hardware, feature_dtype, open_fabric
 from training.palette import KEEP_COLORS, luminance, match_colors, match_luminance, with_luminance
 from training.photograph import to_tensor
 from training.vgg import Vgg19
 
 STARTS = ("content", "noise")
-DTYPES = ("auto", "float32", "bfloat16")
+PRECISIONS = ("auto", "bf16", "fp32")
 # From one scale to the next finer one.
 SCALE_FACTOR = 2
 # relu5_1 sees blocks of 16 pixels; fewer than two of them have no Gram matrix worth the name.
@@ -41,7 +42,7 @@ class KeyframeSettings:
 
     `size_px` is the short side of the result, `style_size_px` that of the style pictures beside it (None: the same).
     `iterations` are done at each of `scales` sizes, each twice the one before. `keep_colors` is None or one of
-    `KEEP_COLORS`, `dtype` the features' type, one of `DTYPES`.
+    `KEEP_COLORS`, `precision` that of the features.
     """
 
     size_px: int = 512
@@ -54,13 +55,13 @@ class KeyframeSettings:
     weights: ObjectiveWeights = dataclasses.field(default_factory=ObjectiveWeights)
     pooling: str = "max"
     keep_colors: str | None = None
-    dtype: str = "auto"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         if self.keep_colors not in (None, *KEEP_COLORS):
             raise ValueError(f"keep_colors is {self.keep_colors!r} but must be one of {', '.join(KEEP_COLORS)}")
-        if self.start not in STARTS or self.dtype not in DTYPES:
-            raise ValueError(f"start {self.start!r} and dtype {self.dtype!r} must be of {STARTS} and {DTYPES}")
+        if self.start not in STARTS or self.precision not in PRECISIONS:
+            raise ValueError(f"start {self.start!r} and precision {self.precision!r} must be of {STARTS}, {PRECISIONS}")
         coarsest = self.size_px // SCALE_FACTOR ** (self.scales - 1)
         if coarsest < SIDE_MIN_PX:
             raise ValueError(
@@ -91,7 +92,7 @@ class Keyframe:
         *,
         vgg: Path | None,
         start: Image.Image | None = None,
-        device: str = "cpu",
+        device: str = "auto",
     ) -> None:
         self.settings = settings
         self.sizes = [
@@ -99,11 +100,10 @@ class Keyframe:
             for step in reversed(range(settings.scales))
         ]
         self._content, self._styles = content, styles
-        self._device = torch.device(device)
-        self._dtype = features_dtype(settings.dtype, self._device)
-        network = feature_network(Vgg19(settings.weights.layers, weights=vgg), pooling=settings.pooling)
-        self._vgg = network.to(self._device)
-        self._origin = _fingerprint(settings, content, styles, start, network.weights_name)
+        self._device, dtype = device_and_dtype(device, settings.precision)
+        plain = Vgg19(settings.weights.layers, weights=vgg)
+        self._network = feature_network(plain, pooling=settings.pooling, dtype=dtype).to(self._device)
+        self._origin = _fingerprint(settings, content, styles, start, plain.weights_name)
         self._enter_scale(0, self._start(start))
 
     def run(self) -> Iterator[KeyframeStep]:
@@ -175,7 +175,7 @@ class Keyframe:
             styles = [(match_luminance(luminance(style), content), share) for style, share in styles]
         elif settings.keep_colors == "match":
             styles = [(match_colors(style, content), share) for style, share in styles]
-        objective = Objective(self._vgg, content, styles, weights=settings.weights, dtype=self._dtype)
+        objective = GatysObjective(self._network, content, styles, weights=settings.weights)
         self._optimizer = PictureOptimizer(objective, start, method=settings.method)
 
     def _start(self, picture: Image.Image | None) -> Tensor:
@@ -205,18 +205,15 @@ class Keyframe:
         return to_tensor(picture.resize(size, Image.Resampling.LANCZOS)).unsqueeze(0).to(self._device)
 
 
-def features_dtype(name: str, device: torch.device) -> torch.dtype:
-    """Return the type that `name` stands for; `auto` is bfloat16 where there are units for it, else float32.
+def device_and_dtype(device: str, precision: str) -> tuple[torch.device, torch.dtype]:
+    """Return the device and the features' type that `auto` and the other names stand for here.
 
-    On a Xeon with AMX bfloat16 makes an iteration three times as fast, for no loss (see `gatys.py`).
+    `auto` is bfloat16 where it is computed natively: three times as fast on a Xeon with AMX, for no loss (`gatys.py`).
     """
-    if name != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
-    if device.type == "cuda":
-        pays = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:  # older versions of torch cannot tell
-        pays = hasattr(torch.cpu, "get_capabilities") and bool(torch.cpu.get_capabilities().get("amx_bf16"))
-    return torch.bfloat16 if pays else torch.float32
+    fabric = open_fabric(Hardware(device=device, precision=precision))
+    dtype = feature_dtype(fabric)
+    # What `auto` means on older GPUs: gradients of single pixels would vanish in it.
+    return fabric.device, torch.float32 if dtype == torch.float16 else dtype
 
 
 def _scaled_size(size: tuple[int, int], short_side_px: float) -> tuple[int, int]:

@@ -20,7 +20,8 @@ from training.keyframe import Keyframe  # noqa: E402
 
 Run = Callable[..., int]
 QUICK = (
-    "--size", "32", "--iterations", "2", "--dtype", "float32", "--content-layer", "relu2_1", "--style-layer", "relu1_1",
+    "--size", "32", "--iterations", "2", "--precision", "fp32", "--device", "cpu", "--content-layer", "relu2_1",
+    "--style-layer", "relu1_1",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
 from training.gatys import DivergedError, Iterate, PictureOptimizer  # noqa: E402
-from training.gatys_objective import Objective, ObjectiveWeights, feature_network  # noqa: E402
+from training.gatys_objective import GatysObjective, ObjectiveWeights, feature_network  # noqa: E402
 from training.perceptual import STYLE_LAYERS, content_loss, gram_matrix, style_loss  # noqa: E402
 from training.vgg import Vgg19  # noqa: E402
 
@@ -29,8 +29,8 @@ def vgg(vgg_file: Path) -> Vgg19:
 
 
 @pytest.fixture(scope="module")
-def objective(vgg: Vgg19) -> Objective:
-    return Objective(vgg, _smooth(1), [(_smooth(2, 24, 24), 1.0)], weights=SMALL)
+def objective(vgg: Vgg19) -> GatysObjective:
+    return GatysObjective(vgg, _smooth(1), [(_smooth(2, 24, 24), 1.0)], weights=SMALL)
 
 
 def _run(optimizer: PictureOptimizer, iterations: int) -> list[Iterate]:
@@ -41,7 +41,7 @@ def test_the_objective_is_that_of_the_training(vgg: Vgg19) -> None:
     content, style, picture = _smooth(1), _smooth(2, 24, 24), _smooth(3)
     weights = ObjectiveWeights(style=7.0)
 
-    objective = Objective(vgg, content, [(style, 1.0)], weights=weights)
+    objective = GatysObjective(vgg, content, [(style, 1.0)], weights=weights)
     terms = objective(picture)
 
     features = vgg(picture)
@@ -53,7 +53,7 @@ def test_the_objective_is_that_of_the_training(vgg: Vgg19) -> None:
 
 
 def test_content_costs_nothing_on_the_content_and_style_nothing_on_the_style(vgg: Vgg19) -> None:
-    objective = Objective(vgg, _smooth(1), [(_smooth(2), 1.0)], weights=SMALL)
+    objective = GatysObjective(vgg, _smooth(1), [(_smooth(2), 1.0)], weights=SMALL)
 
     assert objective(_smooth(1))["content"].item() == pytest.approx(0, abs=1e-6)
     assert objective(_smooth(2))["style"].item() == pytest.approx(0, abs=1e-6)
@@ -62,7 +62,7 @@ def test_content_costs_nothing_on_the_content_and_style_nothing_on_the_style(vgg
 def test_layers_count_by_their_weights(vgg: Vgg19) -> None:
     def style_term(layers: dict[str, float]) -> float:
         weights = ObjectiveWeights(content_layers={"relu1_1": 1.0}, style_layers=layers)
-        return Objective(vgg, _smooth(1), [(_smooth(2), 1.0)], weights=weights)(_smooth(3))["style"].item()
+        return GatysObjective(vgg, _smooth(1), [(_smooth(2), 1.0)], weights=weights)(_smooth(3))["style"].item()
 
     first, second = style_term({"relu1_1": 1.0}), style_term({"relu2_1": 1.0})
 
@@ -73,7 +73,7 @@ def test_two_styles_mix_by_their_shares(vgg: Vgg19) -> None:
     one, other = _smooth(2), _smooth(4)
 
     def style_term(*styles: tuple["torch.Tensor", float]) -> float:
-        return Objective(vgg, _smooth(1), styles, weights=SMALL)(one)["style"].item()
+        return GatysObjective(vgg, _smooth(1), styles, weights=SMALL)(one)["style"].item()
 
     assert style_term((one, 2.0), (other, 0.0)) == pytest.approx(0, abs=1e-6)
     assert 0 < style_term((one, 3.0), (other, 1.0)) < style_term((one, 1.0), (other, 3.0)) < style_term((other, 1.0))
@@ -81,14 +81,14 @@ def test_two_styles_mix_by_their_shares(vgg: Vgg19) -> None:
 
 def test_shares_of_nothing_are_refused(vgg: Vgg19) -> None:
     with pytest.raises(ValueError, match="more than 0"):
-        Objective(vgg, _smooth(1), [(_smooth(2), 0.0)], weights=SMALL)
+        GatysObjective(vgg, _smooth(1), [(_smooth(2), 0.0)], weights=SMALL)
 
 
 def test_a_layer_that_the_network_does_not_return_is_named(vgg: Vgg19) -> None:
     weights = ObjectiveWeights(style_layers={"relu5_1": 1.0})
 
     with pytest.raises(ValueError, match="relu5_1"):
-        Objective(vgg, _smooth(1), [(_smooth(2), 1.0)], weights=weights)
+        GatysObjective(vgg, _smooth(1), [(_smooth(2), 1.0)], weights=weights)
 
 
 def test_average_pooling_is_another_network_and_leaves_the_first_alone(vgg: Vgg19) -> None:
@@ -104,7 +104,7 @@ def test_average_pooling_is_another_network_and_leaves_the_first_alone(vgg: Vgg1
 
 
 @pytest.mark.parametrize("method", ["lbfgs", "adam"])
-def test_the_objective_falls_and_the_picture_stays_in_range(objective: Objective, method: str) -> None:
+def test_the_objective_falls_and_the_picture_stays_in_range(objective: GatysObjective, method: str) -> None:
     iterates = _run(PictureOptimizer(objective, _smooth(1), method=method), 10)
 
     assert [iterate.iteration for iterate in iterates] == list(range(11))
@@ -112,20 +112,21 @@ def test_the_objective_falls_and_the_picture_stays_in_range(objective: Objective
     assert all(iterate.picture.min() >= 0 and iterate.picture.max() <= 1 for iterate in iterates)
 
 
-def test_what_is_yielded_was_measured_on_its_picture(objective: Objective) -> None:
+def test_what_is_yielded_was_measured_on_its_picture(objective: GatysObjective) -> None:
     last = _run(PictureOptimizer(objective, _smooth(1)), 3)[-1]
 
     assert {name: term.item() for name, term in objective(last.picture).items()} == pytest.approx(last.terms)
 
 
-def test_lbfgs_beats_adam_at_equal_iterations(objective: Objective) -> None:
+def test_lbfgs_beats_adam_at_equal_iterations(objective: GatysObjective) -> None:
     lbfgs, adam = (_run(PictureOptimizer(objective, _smooth(1), method=method), 20)[-1] for method in ("lbfgs", "adam"))
 
     assert lbfgs.total < adam.total
 
 
-def test_features_in_bfloat16_lead_to_the_same_minimum(vgg: Vgg19, objective: Objective) -> None:
-    reduced = Objective(vgg, _smooth(1), [(_smooth(2, 24, 24), 1.0)], weights=SMALL, dtype=torch.bfloat16)
+def test_features_in_bfloat16_lead_to_the_same_minimum(vgg: Vgg19, objective: GatysObjective) -> None:
+    network = feature_network(vgg, dtype=torch.bfloat16)
+    reduced = GatysObjective(network, _smooth(1), [(_smooth(2, 24, 24), 1.0)], weights=SMALL)
 
     exact, rough = (_run(PictureOptimizer(one, _smooth(1)), 15)[-1] for one in (objective, reduced))
 
@@ -136,7 +137,7 @@ def test_features_in_bfloat16_lead_to_the_same_minimum(vgg: Vgg19, objective: Ob
 
 
 @pytest.mark.parametrize("method", ["lbfgs", "adam"])
-def test_a_resumed_optimisation_is_the_same_to_the_bit(objective: Objective, method: str) -> None:
+def test_a_resumed_optimisation_is_the_same_to_the_bit(objective: GatysObjective, method: str) -> None:
     whole = _run(PictureOptimizer(objective, _smooth(1), method=method), 9)
     first = PictureOptimizer(objective, _smooth(1), method=method)
     _run(first, 4)
@@ -155,7 +156,7 @@ def test_a_resumed_optimisation_is_the_same_to_the_bit(objective: Objective, met
     assert second.best.total == min(iterate.total for iterate in whole)
 
 
-def test_a_state_of_another_size_is_refused(objective: Objective) -> None:
+def test_a_state_of_another_size_is_refused(objective: GatysObjective) -> None:
     state = PictureOptimizer(objective, _smooth(1)).state_dict()
 
     with pytest.raises(ValueError, match="saved state"):
