@@ -1,9 +1,11 @@
 """One stylised picture, coarse to fine: pictures in, the best picture so far out, resumable to the bit.
 
-keyframe = Keyframe(content, [(style, 1.0)], KeyframeSettings(), vgg=None)
-for step in keyframe.run():
-    ...
-keyframe.best_picture().save("out.png")
+It joins `palette.py`, `gatys_objective.py` and `gatys.py`:
+
+    keyframe = Keyframe(content, [(style, 1.0)], KeyframeSettings(), vgg=None)
+    for step in keyframe.run():
+        ...  # show, save the state, or stop
+    keyframe.best_picture().save("out.png")
 """
 
 import dataclasses
