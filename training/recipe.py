@@ -1,46 +1,106 @@
-"""A recipe: every setting of one style's training, read from TOML; unknown keys are errors."""
+"""A recipe: every setting of one training, read from TOML; unknown keys are errors."""
 
 import dataclasses
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What to train and how; loss weights are relative to a content weight of 1.
+    """What every kind of training needs; loss weights are relative to a content weight of 1.
 
     `initial` names the style whose trained network is the start, empty for random weights: what keeps the content
-    recognisable is learned once. `steps` of 0 means that a time budget decides. Sizes are in pixels of a side.
+    recognisable is learned once. `steps` of 0 means that a time budget decides. Sizes are in pixels of a side. `batch`
+    is shared out among the devices, so that a recipe means the same on one and on eight of them.
     """
+
+    NETWORKS: ClassVar[tuple[str, ...]] = ()
 
     name: str
     title: str
+    kind: str
+    network: str
+    initial: str = ""
+    style_size_px: int
+    crop_px: int = 256
+    batch: int = 4
+    steps: int
+    learning_rate: float
+    warmup_steps: int
+    style_weight: float
+    coherence_weight: float
+    # Of the squared error in colour, against 1 for the error in luminance (`coherence.py`).
+    coherence_chroma_weight: float = 0.5
+    grid_weight: float = 300.0
+    total_variation_weight: float = 0.1
+    gradient_norm_max: float = 5.0
+    ema_decay: float
+    seed: int = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FeedForwardRecipe(Recipe):
+    """A network for one style picture; `picture` is its file name, and artist and years are shown on its card."""
+
+    NETWORKS: ClassVar[tuple[str, ...]] = ("slim", "johnson")
+
     picture: str
     artist: str
     artist_died: str
     year: str
-    initial: str = ""
+    kind: str = "feed-forward"
+    network: str = "slim"
     style_size_px: int = 512
-    crop_px: int = 256
-    batch: int = 4
     steps: int = 1400
     learning_rate: float = 2e-3
     warmup_steps: int = 50
     style_weight: float = 15.0
     coherence_weight: float = 60.0
-    grid_weight: float = 300.0
-    total_variation_weight: float = 0.1
-    gradient_norm_max: float = 5.0
     ema_decay: float = 0.99
-    seed: int = 1
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Read a recipe. Raises ValueError that names the unknown, missing or mistyped keys."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AdainRecipe(Recipe):
+    """A network that paints in the style of any picture, trained on a folder of paintings.
+
+    `reconstruction_weight` is of the mean square error between a painting and what the network makes of it in its own
+    style. `style_loss` compares Gram matrices or means and standard deviations.
+    """
+
+    NETWORKS: ClassVar[tuple[str, ...]] = ("slim", "vgg")
+    STYLE_LOSSES: ClassVar[tuple[str, ...]] = ("gram", "mean-std")
+
+    kind: str = "adain"
+    network: str = "slim"
+    style_loss: str = "gram"
+    style_size_px: int = 256
+    steps: int = 0
+    learning_rate: float = 1.5e-3
+    warmup_steps: int = 100
+    style_weight: float = 5.0
+    coherence_weight: float = 30.0
+    reconstruction_weight: float = 10.0
+    ema_decay: float = 0.995
+
+
+KINDS: dict[str, type[FeedForwardRecipe] | type[AdainRecipe]] = {
+    "feed-forward": FeedForwardRecipe,
+    "adain": AdainRecipe,
+}
+
+
+def load_recipe(path: Path) -> FeedForwardRecipe | AdainRecipe:
+    """Read a recipe; without `kind` it is a feed-forward one.
+
+    Raises ValueError that names the unknown, missing or mistyped keys and the choices there are.
+    """
     with path.open("rb") as file:
         values = tomllib.load(file)
-    fields = {field.name: field for field in dataclasses.fields(Recipe)}
+    kind = values.get("kind", "feed-forward")
+    _require_choice(path, "kind", kind, tuple(KINDS))
+    recipe = KINDS[kind]
+    fields = {field.name: field for field in dataclasses.fields(recipe)}
     unknown = sorted(set(values) - set(fields))
     missing = sorted(
         name for name, field in fields.items() if field.default is dataclasses.MISSING and name not in values
@@ -49,10 +109,19 @@ def load_recipe(path: Path) -> Recipe:
         raise ValueError(f"{path}: unknown keys {unknown}, missing keys {missing}; known: {', '.join(fields)}")
     for name, value in values.items():
         _require_type(path, fields[name], value)
-    return Recipe(**values)
+    loaded = recipe(**values)
+    _require_choice(path, "network", loaded.network, recipe.NETWORKS)
+    if isinstance(loaded, AdainRecipe):
+        _require_choice(path, "style_loss", loaded.style_loss, AdainRecipe.STYLE_LOSSES)
+    return loaded
 
 
 def _require_type(path: Path, field: "dataclasses.Field[Any]", value: object) -> None:
     accepted = (int, float) if field.type is float else (field.type,)
     if not isinstance(value, accepted) or isinstance(value, bool):  # type: ignore[arg-type]
         raise ValueError(f"{path}: {field.name} is {value!r} but must be {getattr(field.type, '__name__', field.type)}")
+
+
+def _require_choice(path: Path, name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{path}: {name} is {value!r} but must be one of {', '.join(choices)}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import training
-from training.recipe import Recipe, load_recipe
+from training.recipe import FeedForwardRecipe, load_recipe
 
 RECIPES = sorted((Path(training.__file__).parent / "recipes").glob("*.toml"))
 REQUIRED = {
@@ -42,11 +42,11 @@ def test_there_are_recipes_and_each_has_its_picture() -> None:
 def test_values_given_replace_the_defaults(tmp_path: Path) -> None:
     recipe = load_recipe(_write(tmp_path, REQUIRED | {"steps": 7, "style_weight": 3, "learning_rate": 0.5}))
 
-    assert recipe == Recipe(**REQUIRED, steps=7, style_weight=3, learning_rate=0.5)  # type: ignore[arg-type]
+    assert recipe == FeedForwardRecipe(**REQUIRED, steps=7, style_weight=3, learning_rate=0.5)  # type: ignore[arg-type]
 
 
 def test_unknown_keys_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"unknown keys \['stepz', 'wheel'\], missing keys \[\].*known: name, title"):
+    with pytest.raises(ValueError, match=r"unknown keys \['stepz', 'wheel'\], missing keys \[\].*known: .*name, title"):
         load_recipe(_write(tmp_path, REQUIRED | {"wheel": 1, "stepz": 2}))
 
 

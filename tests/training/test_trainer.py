@@ -18,12 +18,12 @@ from training import cli  # noqa: E402
 from training import trainer as trainer_module  # noqa: E402
 from training.network import SlimNetwork  # noqa: E402
 from training.perceptual import STYLE_LAYERS  # noqa: E402
-from training.recipe import Recipe  # noqa: E402
+from training.recipe import FeedForwardRecipe  # noqa: E402
 from training.trainer import CHECKPOINT_FILE, NETWORK_FILE, Losses, NonFiniteLossError, Trainer  # noqa: E402
 from training.vgg import Vgg19  # noqa: E402
 
 STEPS = 4
-RECIPE = Recipe(
+RECIPE = FeedForwardRecipe(
     name="test",
     title="Test",
     picture="0.png",
