@@ -9,16 +9,16 @@ import dataclasses
 import glob
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.keyframe_options import OUTPUT_SUFFIXES, STATE_INTERVAL, make_keyframe_parser, settings_of
-from realtime.command import Interrupts, print_output, run_command
+from export.keyframe_options import STATE_INTERVAL, make_keyframe_parser, settings_of
+from realtime.command import Interrupts, print_output, run_command, write_side_file
 from realtime.errors import InputError, OutputError, StylizeError, UsageError
+from realtime.output_file import OutputFile, require_suffix, write_error
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         finished, diverged = False, error
     if keyframe.best is None:
         raise StylizeError(f"{diverged}; nothing could be measured, the weights of VGG19 may be damaged") from diverged
-    _save(keyframe.best_picture(), options.output)
+    _save(keyframe.best_picture(), options.output, overwrite=options.overwrite)
     terms = {**keyframe.best.terms, "total": keyframe.best.total}
     if options.report is not None:
         report = {
@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             "losses": terms,
             "settings": dataclasses.asdict(settings),
         }
-        _write_atomically(options.report, lambda part: part.write_text(json.dumps(report, indent=2) + "\n", "utf-8"))
+        write_side_file("report", options.report, json.dumps(report, indent=2) + "\n")
     print_output(f"{options.output}: {_figures(terms)}")
     if diverged is not None:
         raise StylizeError(f"{diverged}; the best picture until then is saved") from diverged
@@ -83,7 +83,9 @@ def _optimize(keyframe: "Keyframe", options: argparse.Namespace, *, stops: Calla
             print(f"{width}x{height}  {count}/{options.iterations}  {figures}  {clock.left(step)}", file=sys.stderr)
         if options.preview_every and count and count % options.preview_every == 0:
             name = f"{options.output.stem}-{step.size[0]}x{step.size[1]}-{count:04}.png"
-            _save(keyframe.best_picture(), options.output.with_name(name))
+            # A run that is continued writes its last previews again.
+            overwrite = options.overwrite or options.resume is not None
+            _save(keyframe.best_picture(), options.output.with_name(name), overwrite=overwrite)
         stopped = stops()
         if options.resume and (stopped or (count and count % STATE_INTERVAL == 0) or count == options.iterations):
             _save_state(keyframe, options.resume)
@@ -142,14 +144,14 @@ def _open(options: argparse.Namespace, settings: "KeyframeSettings") -> "Keyfram
 
 
 def _content(options: argparse.Namespace) -> "Image":
-    from training.photograph import PICTURE_SUFFIXES
+    from realtime.batch import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
-    is_picture = options.content.suffix.lower() in PICTURE_SUFFIXES
+    suffix = options.content.suffix.lower()
     if options.at is None and options.frame is None:
-        if not is_picture:
+        if suffix not in PICTURE_SUFFIXES:
             raise UsageError(f"{options.content} is no picture; give --at TIME or --frame N to take a frame of a video")
         return _read_picture(options.content)
-    if is_picture:
+    if suffix in PICTURE_SUFFIXES - VIDEO_SUFFIXES:
         raise UsageError(f"--at and --frame are for videos, and {options.content} is a picture")
     from export.video_still import read_still
 
@@ -158,19 +160,19 @@ def _content(options: argparse.Namespace) -> "Image":
 
 
 def _read_picture(path: Path) -> "Image":
-    from training.photograph import UnreadablePictureError, load_picture
+    from PIL import Image
 
-    try:
-        return load_picture(path)
-    except (OSError, UnreadablePictureError) as error:
-        raise InputError(f"cannot read the picture: {error}") from error
+    from realtime.picture import over_white, read_picture
+
+    return Image.fromarray(over_white(read_picture(path)))
 
 
 def _require_paths(options: argparse.Namespace) -> None:
     """Refuse, before anything slow is done, what could not be written at the end or would overwrite an input."""
+    from realtime.picture import SAVE_OPTIONS
+
     output: Path = options.output
-    if output.suffix.lower() not in OUTPUT_SUFFIXES:
-        raise UsageError(f"{output}: the output must end in {', '.join(OUTPUT_SUFFIXES)}")
+    require_suffix(output, SAVE_OPTIONS)
     written = [path for path in (output, options.report, options.resume) if path is not None]
     for path in written:
         if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
@@ -187,30 +189,29 @@ def _require_paths(options: argparse.Namespace) -> None:
         raise UsageError(f"the output exists: {taken[0]}; add --overwrite to replace it")
 
 
-def _save(picture: "Image", path: Path) -> None:
-    # The name of the part does not tell Pillow the format.
-    formats = {".png": "PNG", ".webp": "WEBP"}
-    _write_atomically(
-        path,
-        lambda part: picture.save(part, format=formats.get(path.suffix.lower(), "JPEG"), quality=95, subsampling=0),
-    )
+def _save(image: "Image", path: Path, *, overwrite: bool) -> None:
+    import numpy as np
+
+    from realtime.picture import Picture, write_picture
+
+    picture = Picture(np.asarray(image), alpha=None, exif=b"", notes=())
+    _write(path, lambda part: write_picture(part, picture, suffix=path.suffix.lower()), overwrite=overwrite)
 
 
 def _save_state(keyframe: "Keyframe", path: Path) -> None:
     import torch
 
-    _write_atomically(path, lambda part: torch.save(keyframe.state_dict(), part))
+    _write(path, lambda part: torch.save(keyframe.state_dict(), part), overwrite=True)
 
 
-def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
-    try:
-        write(part)
-        part.replace(path)
-    except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by a RuntimeError
-        raise OutputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+def _write(path: Path, write: Callable[[Path], None], *, overwrite: bool) -> None:
+    with OutputFile(path, overwrite=overwrite) as file:
+        try:
+            write(file.part)
+            file.take_name()
+        # torch.save tells of a full disk by a RuntimeError, Pillow by a ValueError what a format cannot hold.
+        except (OSError, RuntimeError, ValueError) as error:
+            raise write_error(path, error, getattr(error, "strerror", None) or str(error)) from error
 
 
 def _figures(terms: dict[str, float]) -> str:

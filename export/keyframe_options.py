@@ -11,7 +11,6 @@ from realtime.settings import SIZE_MAX_PX, time_s
 if TYPE_CHECKING:
     from training.keyframe import KeyframeSettings
 
-OUTPUT_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 # Iterations between two saved states: one is 0.3 GB at 512x512.
 STATE_INTERVAL = 50
 SIZE_MIN_PX = 32
@@ -28,7 +27,7 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
         metavar="STYLE[=SHARE]",
         help="one or more style pictures; several are mixed by their shares [1]",
     )
-    add("-o", "--output", type=path_argument, required=True, metavar="FILE", help=f"{', '.join(OUTPUT_SUFFIXES)}")
+    add("-o", "--output", type=path_argument, required=True, metavar="FILE", help="a PNG, JPEG or WebP")
     moment = parser.add_mutually_exclusive_group()
     moment.add_argument("--at", type=time_s, metavar="TIME", help="moment of the video (12.5 or 0:01:02.5)")
     moment.add_argument("--frame", type=_count, metavar="N", help="frame of the video, counted from 0")
