@@ -1,11 +1,16 @@
 """Several inputs, or a folder of them, into an output folder: one bad file does not stop the others."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from .errors import OutputError, StylizeError, UsageError
-from .video_job import JobListener, JobReport, VideoJobs
+from .job_report import JobReport
+from .picture import SAVE_OPTIONS
 from .video_sink import FORMAT_OF_SUFFIX
+
+Report = TypeVar("Report")
 
 VIDEO_SUFFIXES = frozenset(
     {
@@ -29,28 +34,47 @@ VIDEO_SUFFIXES = frozenset(
 )
 
 
+PICTURE_SUFFIXES = frozenset({*SAVE_OPTIONS, ".bmp", ".tif", ".tiff", ".gif", ".avif"})
+
+
 @dataclass(frozen=True, slots=True)
-class BatchResult:
+class MediaKind:
+    """What a folder is searched for, which suffixes are written, and the one that stands in for all others."""
+
+    plural: str
+    read_suffixes: frozenset[str]
+    written_suffixes: Collection[str]
+    default_suffix: str
+
+
+VIDEOS = MediaKind("videos", VIDEO_SUFFIXES, FORMAT_OF_SUFFIX, ".mp4")
+PICTURES = MediaKind("pictures", PICTURE_SUFFIXES, SAVE_OPTIONS, ".png")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult(Generic[Report]):
     """What became of one input: a report, or the error that ended it."""
 
     input_path: Path
     output_path: Path
-    report: JobReport | None
+    report: Report | None
     error: Exception | None
 
 
-def plan_batch(inputs: list[Path], output: Path) -> list[tuple[Path, Path]]:
-    """Return (input, output) pairs. A folder among the inputs stands for the videos in it, not below.
+def plan_batch(inputs: list[Path], output: Path, kind: MediaKind = VIDEOS) -> list[tuple[Path, Path]]:
+    """Return (input, output) pairs. A folder among the inputs stands for the videos (or pictures) in it, not below.
 
     Raises:
-        UsageError: several inputs but no output folder, no video in a folder, or two inputs with one output.
+        UsageError: several inputs but no output folder, nothing of the kind in a folder, or two inputs with one output.
     """
     files: list[Path] = []
     for path in inputs:
         if path.is_dir():
-            found = sorted(item for item in path.iterdir() if item.suffix.lower() in VIDEO_SUFFIXES and item.is_file())
+            found = sorted(
+                item for item in path.iterdir() if item.suffix.lower() in kind.read_suffixes and item.is_file()
+            )
             if not found:
-                raise UsageError(f"no videos ({' '.join(sorted(VIDEO_SUFFIXES))}) in the folder {path}")
+                raise UsageError(f"no {kind.plural} ({' '.join(sorted(kind.read_suffixes))}) in the folder {path}")
             files += found
         else:
             files.append(path)
@@ -58,7 +82,7 @@ def plan_batch(inputs: list[Path], output: Path) -> list[tuple[Path, Path]]:
         return [(inputs[0], output)]
     if output.suffix and not output.is_dir():
         raise UsageError(f"several inputs need a folder as output, but {output} looks like a file")
-    pairs = [(path, output / _output_name(path)) for path in files]
+    pairs = [(path, output / _output_name(path, kind)) for path in files]
     doubled = {target for _, target in pairs if sum(other == target for _, other in pairs) > 1}
     if doubled:
         raise UsageError(
@@ -67,7 +91,7 @@ def plan_batch(inputs: list[Path], output: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def run_batch(jobs: VideoJobs, pairs: list[tuple[Path, Path]], listener: JobListener) -> list[BatchResult]:
+def run_batch(run: Callable[[Path, Path], Report], pairs: list[tuple[Path, Path]]) -> list[BatchResult[Report]]:
     """Run all jobs in order; an error ends its own job only.
 
     Raises:
@@ -78,35 +102,35 @@ def run_batch(jobs: VideoJobs, pairs: list[tuple[Path, Path]], listener: JobList
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot create the output folder {folder}: {error.strerror}") from error
-    results = []
+    results: list[BatchResult[Report]] = []
     for input_path, output_path in pairs:
         try:
-            report = jobs.run(input_path, output_path, listener)
-            results.append(BatchResult(input_path, output_path, report, None))
+            results.append(BatchResult(input_path, output_path, run(input_path, output_path), None))
         except Exception as error:  # handed on in the result; the files that follow may be well
             results.append(BatchResult(input_path, output_path, None, error))
     return results
 
 
-def result_table(results: list[BatchResult]) -> str:
+def result_table(results: list[BatchResult[JobReport]]) -> str:
     """Return the table that ends a batch, one line for each input."""
     rows = [("input", "frames", "fps", "result")]
     for result in results:
         if result.report is not None:
             figures = (str(result.report.frames), f"{result.report.frames_per_s:.1f}", f"ok: {result.output_path}")
         else:
-            figures = ("-", "-", f"FAILED: {_told(result.error)}")
+            figures = ("-", "-", f"FAILED: {error_text(result.error)}")
         rows.append((result.input_path.name, *figures))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}" for row in rows)
 
 
-def _told(error: Exception | None) -> str:
+def error_text(error: Exception | None) -> str:
+    """Return the line that tells of a failure."""
     if isinstance(error, StylizeError):
         return str(error)
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _output_name(path: Path) -> str:
-    """Return the input's own name, or one of an MP4 where its container is not one that is written."""
-    return path.name if path.suffix.lower() in FORMAT_OF_SUFFIX else path.stem + ".mp4"
+def _output_name(path: Path, kind: MediaKind) -> str:
+    """Return the input's own name, or one with the default suffix where its format is not one that is written."""
+    return path.name if path.suffix.lower() in kind.written_suffixes else path.stem + kind.default_suffix

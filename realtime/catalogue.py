@@ -13,6 +13,8 @@ WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
 CATALOGUE_FILE = "catalogue.json"
 CATALOGUE_SCHEMA = 1
 MODEL_SUFFIX = ".onnx"
+# The kind of cards whose model paints after any picture.
+ANY_STYLE_KIND = "adain"
 # The largest model that is read into memory: forty times the size of a shipped one.
 MODEL_BYTES_MAX = 100_000_000
 
@@ -63,23 +65,50 @@ def resolve_style(text: str) -> Style:
     """
     path = Path(text)
     if path.suffix.lower() == MODEL_SUFFIX:
-        if not _is_file(path):
+        if not is_file(path):
             raise UsageError(f"style file not found: {text}")
         return Style(path.stem, path.stem, path, None, None, {})
     catalogue = load_catalogue()
     if text in catalogue:
         return catalogue[text]
-    if _is_file(path):
+    if is_file(path):
         raise UsageError(
             f"--style {text}: pictures as styles need an any-style model, which this version does not have yet; "
             f"give a style's name ({', '.join(catalogue)}) or an {MODEL_SUFFIX} file"
         )
     close = difflib.get_close_matches(text, catalogue, n=3, cutoff=0.4)
     offer = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(catalogue)}"
-    raise UsageError(f"no style is called {text!r}; {offer}")
+    missing = ", and there is no such file" if path.suffix else ""
+    raise UsageError(f"no style is called {text!r}{missing}; {offer}")
 
 
-def _is_file(path: Path) -> bool:
+def any_style_model() -> Style | None:
+    """Return the model of the catalogue that paints after any picture, None if there is none."""
+    return next(filter(is_any_style, load_catalogue().values()), None)
+
+
+def is_any_style(style: Style) -> bool:
+    return bool(style.card.get("kind") == ANY_STYLE_KIND)
+
+
+def encoder_of(model: Style) -> Style:
+    """Return the file that turns pictures into codes for an any-style model, to be read like a style's.
+
+    Raises:
+        StyleError: the card of the model names none.
+    """
+    try:
+        encoder = model.card["encoder"]
+        path = model.path.parent / encoder["file"]
+        return Style(f"{model.name} (encoder)", model.title, path, encoder["sha256"], encoder["size_bytes"], {})
+    except (KeyError, TypeError) as error:
+        raise StyleError(
+            f"the card of {model.name} names no encoder of pictures ({error}); reinstall stylecast"
+        ) from error
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is such a file, also for texts that cannot be paths."""
     try:
         return path.is_file()
     except OSError:  # a name too long for the file system, or below a folder that may not be read

@@ -7,8 +7,17 @@ from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
-from .command import EXIT_FAILED, Interrupts, make_parser, path_argument, run_command
-from .errors import OutputError, UsageError
+from .cli_compare import require_chart, write_chart
+from .command import (
+    EXIT_FAILED,
+    Interrupts,
+    make_parser,
+    path_argument,
+    require_side_file,
+    run_command,
+    write_side_file,
+)
+from .errors import UsageError
 from .settings import PROGRESS_KINDS, Controls, Settings, add_options, read_options
 
 
@@ -42,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report", type=path_argument, metavar="FILE.json", help="write what was done, measured and noticed as JSON"
     )
+    parser.add_argument(
+        "--plot", type=path_argument, metavar="FILE.svg", help="with --measure: draw the flicker over time, cuts marked"
+    )
     return parser
 
 
@@ -50,9 +62,11 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     import cv2
 
     from .batch import plan_batch, result_table, run_batch
-    from .catalogue import resolve_style
+    from .output_file import require_paths
     from .progress import make_listener
-    from .video_job import VideoJobs, require_paths
+    from .style_choice import choose_style
+    from .video_job import VideoJobs
+    from .video_sink import FORMAT_OF_SUFFIX
 
     interrupts.check()
     # Every stage has its thread; OpenCV's own would only compete with the network's (7 % of the time at 640x360).
@@ -65,20 +79,28 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         pairs = plan_batch(inputs, output)
         single = len(pairs) == 1 and pairs[0][1] == output
         if single:
-            require_paths(*pairs[0], overwrite=settings.overwrite)
+            require_paths(*pairs[0], suffixes=FORMAT_OF_SUFFIX, overwrite=settings.overwrite)
+        used = [*map(Path, settings.style), *chain.from_iterable(pairs)]
         if options.report is not None:
-            _require_report(options.report, [Path(settings.style), *chain.from_iterable(pairs)])
+            require_side_file("report", options.report, used)
+        if options.plot is not None:
+            if not (single and settings.measure):
+                raise UsageError("--plot needs --measure, and one input at a time")
+            require_chart(options.plot, [*used, *([options.report] if options.report is not None else [])])
     except OSError as error:  # a name that is too long, a folder that may not be read
         raise UsageError(f"cannot use {error.filename}: {error.strerror}") from error
-    style = resolve_style(settings.style)
+    style = choose_style(settings.style, settings.mix)
     with (
         closing(make_listener(options.progress)) as progress,
         VideoJobs(style, settings, controls, check_stop=interrupts.check) as jobs,
     ):
         if single:
-            reports, failed = [jobs.run(*pairs[0], progress).as_json()], False
+            report = jobs.run(*pairs[0], progress)
+            reports, failed = [report.as_json()], False
+            if options.plot is not None and report.coherence is not None:
+                write_chart(options.plot, report.coherence.lines(), cuts=report.coherence.cuts)
         else:
-            results = run_batch(jobs, pairs, progress)
+            results = run_batch(lambda source, target: jobs.run(source, target, progress), pairs)
             progress.close()
             print(result_table(results), file=sys.stderr)
             reports = [
@@ -89,19 +111,6 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             ]
             failed = any(result.error is not None for result in results)
     if options.report is not None:
-        try:
-            options.report.write_text(json.dumps(reports[0] if single else reports, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"cannot write the report {options.report}: {error.strerror}") from error
+        written = reports[0] if single else reports
+        write_side_file("report", options.report, json.dumps(written, indent=2) + "\n")
     return EXIT_FAILED if failed else 0
-
-
-def _require_report(report: Path, paths: list[Path]) -> None:
-    """Refuse a report that cannot be written, or that would overwrite one of `paths`."""
-    if not report.parent.is_dir():
-        raise OutputError(f"the folder of the report does not exist: {report.parent}")
-    if report.is_dir():
-        raise UsageError(f"the report is a folder: {report}; give a file name")
-    for path in paths:
-        if report.resolve() == path.resolve() or (report.exists() and path.exists() and report.samefile(path)):
-            raise UsageError(f"the report would overwrite {path}; give another file to --report")

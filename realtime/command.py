@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from . import __version__
-from .errors import OutputError, StylizeError
+from .errors import OutputError, StylizeError, UsageError
 
 EXIT_FAILED = 1
 DEBUG_VARIABLE = "STYLIZE_DEBUG"
@@ -72,6 +72,34 @@ def print_output(text: str) -> None:
         raise  # the reader has gone, which is no fault
     except OSError as error:
         raise OutputError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def require_side_file(what: str, path: Path, others: list[Path]) -> None:
+    """Refuse a `--report` or `--plot` (`what`) that cannot be written, or that would overwrite one of `others`.
+
+    Raises:
+        UsageError: it is a folder or one of the others.
+        OutputError: its folder does not exist.
+    """
+    if not path.parent.is_dir():
+        raise OutputError(f"the folder of the {what} does not exist: {path.parent}")
+    if path.is_dir():
+        raise UsageError(f"the {what} is a folder: {path}; give a file name")
+    for other in others:
+        if path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other)):
+            raise UsageError(f"the {what} would overwrite {other}; give another file to --{what}")
+
+
+def write_side_file(what: str, path: Path, text: str) -> None:
+    """Write a `--report` or `--plot`.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write the {what} {path}: {error.strerror}") from error
 
 
 def run_command(name: str, work: Callable[[Interrupts], int]) -> int:

@@ -1,20 +1,17 @@
 """One small interface to what runs a network, and the choice of one: `open_engine`.
 
-An engine runs a model of the graph contract: one input and one output, uint8 (1, H, W, 3) RGB, any size that is a
-multiple of `SIZE_MULTIPLE` and at least `SIZE_MIN_PX`.
+An engine runs one graph of a contract of `graph.py`: a style, an any-style model or its encoder.
 """
 
 import sys
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EngineError, UsageError
-
-SIZE_MULTIPLE = 8
-SIZE_MIN_PX = 16
+from .graph import FEED_FORWARD, GraphContract
 
 
 class Engine(Protocol):
@@ -30,8 +27,12 @@ class Engine(Protocol):
     device: str
     workers: int
 
-    def infer(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Stylise one picture (H, W, 3) into a new array of the same shape; any thread may call it."""
+    def infer(self, rgb: NDArray[np.uint8], extra: Mapping[str, NDArray[np.float32]] | None = None) -> NDArray[Any]:
+        """Run the graph on one picture (H, W, 3) and return its output in a new array; any thread may call it.
+
+        `extra` are the graph's other inputs by name, exactly as the contract says. The output comes without its leading
+        axis of length 1: a picture of the same shape, or an encoder's statistics (2, N).
+        """
         ...
 
     def close(self) -> None:
@@ -50,18 +51,21 @@ _ENGINES_OF_DEVICE = {
 }
 
 
-def open_engine(model: bytes, *, engine: str = "auto", device: str = "auto") -> Engine:
+def open_engine(
+    model: bytes, *, engine: str = "auto", device: str = "auto", contract: GraphContract = FEED_FORWARD
+) -> Engine:
     """Load `model` (ONNX) on the engine and device asked for; `auto` takes the first that really loads.
 
     Raises:
         UsageError: the engine does not support the device.
+        StyleError: the model is not of the contract.
         EngineError: the engine or device asked for cannot be used here; names each that was tried, and the fix.
     """
     candidates = _candidates(engine, device)
     failures: list[str] = []
     for engine_name, device_name in candidates:
         try:
-            opened = _opener(engine_name)(model, device_name)
+            opened = _opener(engine_name)(model, device_name, contract)
         except EngineError as error:
             failures.append(str(error))
             continue
@@ -100,7 +104,7 @@ def _accelerators_to_try() -> list[str]:
     return [device for device in wanted if device in built_in]
 
 
-def _opener(engine_name: str) -> Callable[[bytes, str], Engine]:
+def _opener(engine_name: str) -> Callable[[bytes, str, GraphContract], Engine]:
     if engine_name == "openvino":
         from .engine_openvino import OpenVinoEngine
 

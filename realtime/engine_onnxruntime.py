@@ -5,12 +5,14 @@ import ctypes
 import io
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EngineError, StyleError
+from .graph import FEED_FORWARD, GraphContract, Port
 
 _PROVIDER_OF_DEVICE = {
     "cpu": "CPUExecutionProvider",
@@ -51,10 +53,10 @@ class OnnxRuntimeEngine:
 
     Raises:
         EngineError: the library is missing, was built without the device, or the device does not start.
-        StyleError: the model is not of the graph contract.
+        StyleError: the model is not of the contract.
     """
 
-    def __init__(self, model: bytes, device: str) -> None:
+    def __init__(self, model: bytes, device: str, contract: GraphContract = FEED_FORWARD) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -83,35 +85,35 @@ class OnnxRuntimeEngine:
         if session.get_providers()[0] != provider:
             cause = f" ({missing})" if missing else ""
             raise EngineError(f"{provider} does not start on this machine{cause}; {_FIX_OF_DEVICE.get(device, '')}")
-        _require_contract(session)
         self.device = device
         self.reason = ""
         self.description = f"ONNX Runtime {onnxruntime.__version__}, {device}, fp32"
         self.workers = 1
         self._session: Any = session
-        self._input_name = session.get_inputs()[0].name
+        self._picture_name = contract.require(_ports(session.get_inputs()), _ports(session.get_outputs()))
 
-    def infer(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def infer(self, rgb: NDArray[np.uint8], extra: Mapping[str, NDArray[np.float32]] | None = None) -> NDArray[Any]:
         try:
-            stylized: NDArray[np.uint8] = self._session.run(None, {self._input_name: rgb[np.newaxis]})[0][0]
+            output: NDArray[Any] = self._session.run(None, {self._picture_name: rgb[np.newaxis], **(extra or {})})[0][0]
         except Exception as error:  # the library raises its own, undocumented classes
             raise StyleError(f"ONNX Runtime cannot run the style: {_first_line(error)}") from error
-        return stylized
+        return output
 
     def close(self) -> None:
         self._session = None
 
 
-def _require_contract(session: Any) -> None:
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    expected = len(inputs) == len(outputs) == 1 and inputs[0].type == outputs[0].type == "tensor(uint8)"
-    # Names and None stand for a length that may change.
-    fixed = [length if isinstance(length, int) else None for length in inputs[0].shape] if expected else []
-    if fixed[1:] != [None, None, 3] or fixed[0] not in (1, None):
-        seen = ", ".join(f"{item.name} {item.type} {item.shape}" for item in (*inputs, *outputs))
-        raise StyleError(
-            f"the model is not a style: expected one input and one output, uint8 (1, H, W, 3); it has {seen}"
+def _ports(items: list[Any]) -> list[Port]:
+    """Return ports of a session; names and None stand for lengths that may change."""
+    elements = {"tensor(float)": "float32"}
+    return [
+        Port(
+            item.name,
+            elements.get(item.type, item.type.removeprefix("tensor(").removesuffix(")")),
+            tuple(length if isinstance(length, int) else None for length in item.shape),
         )
+        for item in items
+    ]
 
 
 def _preload_cuda(onnxruntime: Any) -> str:

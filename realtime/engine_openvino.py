@@ -5,6 +5,7 @@ import os
 import queue
 import sys
 import threading
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EngineError, StyleError
+from .graph import FEED_FORWARD, GraphContract, Port
 
 _OPENVINO_DEVICE = {"cpu": "CPU", "intel-gpu": "GPU"}
 # Models compiled for a size are kept for the last sizes seen: a file has one, a governor moves among a few.
@@ -38,10 +40,10 @@ class OpenVinoEngine:
 
     Raises:
         EngineError: the library or device is missing.
-        StyleError: the model is not of the graph contract.
+        StyleError: the model is not of the contract.
     """
 
-    def __init__(self, model: bytes, device: str) -> None:
+    def __init__(self, model: bytes, device: str, contract: GraphContract = FEED_FORWARD) -> None:
         openvino: Any = import_openvino()
         self._openvino = openvino
         self._core: Any = openvino.Core()
@@ -55,16 +57,17 @@ class OpenVinoEngine:
         self._model_bytes = model
         self._compiled: dict[tuple[int, int], _CompiledModel] = {}
         self._compiling = threading.Lock()
-        _require_contract(self._read())
+        graph = self._read()
+        self._picture_name = contract.require(_ports(graph.inputs), _ports(graph.outputs))
         precision = str(self._core.get_property(self._device, "INFERENCE_PRECISION_HINT")).strip("<>").split("'")[1]
         self.device = device
         self.reason = ""
         self.description = f"OpenVINO {openvino.__version__.split('-')[0]}, {device}, {precision}"
         self.workers = min(2, os.cpu_count() or 1)
 
-    def infer(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def infer(self, rgb: NDArray[np.uint8], extra: Mapping[str, NDArray[np.float32]] | None = None) -> NDArray[Any]:
         try:
-            return self._compiled_for(rgb.shape[0], rgb.shape[1]).infer(rgb)
+            return self._compiled_for(rgb.shape[0], rgb.shape[1]).infer(rgb, extra or {})
         except RuntimeError as error:
             raise StyleError(f"OpenVINO cannot run the style: {str(error).strip().splitlines()[-1]}") from error
 
@@ -77,10 +80,17 @@ class OpenVinoEngine:
             compiled = self._compiled.get((height, width))
             if compiled is None:
                 model = self._read()
-                model.reshape([1, height, width, 3])
+                model.reshape({self._picture_name: [1, height, width, 3]})
                 while len(self._compiled) >= _SIZES_KEPT:
                     self._compiled.pop(next(iter(self._compiled)))
-                compiled = _CompiledModel(self._openvino, self._core, model, device=self._device, requests=self.workers)
+                compiled = _CompiledModel(
+                    self._openvino,
+                    self._core,
+                    model,
+                    picture_name=self._picture_name,
+                    device=self._device,
+                    requests=self.workers,
+                )
                 self._compiled[height, width] = compiled
             return compiled
 
@@ -94,31 +104,33 @@ class OpenVinoEngine:
 class _CompiledModel:
     """A model compiled for one size, with as many requests in flight as there are streams."""
 
-    def __init__(self, openvino: Any, core: Any, model: Any, *, device: str, requests: int) -> None:
+    def __init__(self, openvino: Any, core: Any, model: Any, *, picture_name: str, device: str, requests: int) -> None:
         options = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": str(requests)}
         compiled = core.compile_model(model, device, options)
         self._tensor = openvino.Tensor
+        self._picture_name = picture_name
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(requests):
             self._idle.put(compiled.create_infer_request())
 
-    def infer(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def infer(self, rgb: NDArray[np.uint8], extra: Mapping[str, NDArray[np.float32]]) -> NDArray[Any]:
+        picture = self._tensor(np.ascontiguousarray(rgb[np.newaxis]))
         request = self._idle.get()
         try:
-            request.infer([self._tensor(np.ascontiguousarray(rgb[np.newaxis]))], share_inputs=True)
-            stylized: NDArray[np.uint8] = request.get_output_tensor(0).data[0].copy()
+            request.infer({self._picture_name: picture, **extra}, share_inputs=True)
+            output: NDArray[Any] = request.get_output_tensor(0).data[0].copy()
         finally:
             self._idle.put(request)
-        return stylized
+        return output
 
 
-def _require_contract(model: Any) -> None:
-    ports = (*model.inputs, *model.outputs)
-    expected = len(ports) == 2 and all(port.get_element_type().get_type_name() == "u8" for port in ports)
-    shape = model.inputs[0].get_partial_shape() if expected else ()
-    fixed = [None if length.is_dynamic else length.get_length() for length in shape]
-    if fixed[1:] != [None, None, 3] or fixed[0] not in (1, None):
-        seen = ", ".join(f"{port.get_element_type().get_type_name()} {port.get_partial_shape()}" for port in ports)
-        raise StyleError(
-            f"the model is not a style: expected one input and one output, uint8 (1, H, W, 3); it has {seen}"
-        )
+def _ports(items: list[Any]) -> list[Port]:
+    """Return ports of a model; OpenVINO's names of element types are short (u8, f32)."""
+    elements = {"u8": "uint8", "f32": "float32"}
+    ports = []
+    for item in items:
+        element, shape = item.get_element_type().get_type_name(), item.get_partial_shape()
+        lengths = () if shape.rank.is_dynamic else shape
+        fixed = tuple(None if length.is_dynamic else length.get_length() for length in lengths)
+        ports.append(Port(item.get_any_name(), elements.get(element, element), fixed))
+    return ports

@@ -1,4 +1,4 @@
-"""What is done to the stylised picture last: enlarge it along the frame's edges, colours, strength, the split view."""
+"""What is done to the stylised picture last: enlarge it along the frame's edges, colours, strength."""
 
 import cv2
 import numpy as np
@@ -13,15 +13,16 @@ GAIN_WINDOW_PX = 9
 FLAT_VARIANCE = 30.0
 # Detail is never amplified beyond the frame's own, nor inverted.
 GAIN_MAX = 1.0
-SPLIT_LINE_PX = 2
 
 
 def finish(frame: NDArray[np.uint8], made: Stylized, controls: Controls) -> NDArray[np.uint8]:
     """Return the final picture at the frame's size; `made` may be smaller. All are (H, W, 3) uint8 RGB."""
+    if controls.strength == 0:
+        return frame  # exactly: an any-style network only comes close to it
     picture = enlarge_guided(frame, made) if made.stylized.shape != frame.shape else made.stylized
     if controls.keep_colors:
         picture = with_colors_of(frame, picture)
-    if controls.strength < 1:
+    if controls.strength < 1 and not made.has_strength:
         picture = np.asarray(
             cv2.addWeighted(picture, controls.strength, frame, 1 - controls.strength, 0), dtype=np.uint8
         )
@@ -54,16 +55,6 @@ def with_colors_of(frame: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDAr
     chrominance = cv2.cvtColor(frame, cv2.COLOR_RGB2YCrCb)
     cv2.mixChannels([luminance], [chrominance], [0, 0])
     return np.asarray(cv2.cvtColor(chrominance, cv2.COLOR_YCrCb2RGB), dtype=np.uint8)
-
-
-def split_view(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return one picture: its left half before, its right half after, a white line between."""
-    middle = before.shape[1] // 2
-    picture = after.copy()
-    picture[:, :middle] = before[:, :middle]
-    if before.shape[1] > 8 * SPLIT_LINE_PX:
-        picture[:, middle - SPLIT_LINE_PX // 2 : middle + SPLIT_LINE_PX // 2] = 255
-    return picture
 
 
 def _luminance(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

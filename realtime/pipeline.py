@@ -1,9 +1,12 @@
 """The file pipeline: decode, network, smoothing and encoding overlap; no frame is dropped and none overtakes another.
 
-    thread "decode"     source -> frame ------------------+
+    thread "decode"     source -> frame, is it a repeat? -+
     pool "network"              stylise (engine.workers at once, results in order)
     thread "smooth"                     smooth, finish ---+
     calling thread                                        sink.write, on_frame
+
+A frame that repeats the one before takes over its result: at smoothing 0 only where all bytes are the same, so that the
+output stays what the network makes of every frame, else also where no difference is visible.
 
 Memory is bounded by the two channels. The first error stops every thread and is raised to the caller.
 """
@@ -13,26 +16,34 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .channel import Channel, Stopped
-from .finish import finish, split_view
+from .finish import finish
 from .frame import Frame
 from .meters import StageMeter
+from .repeat import RepeatDetector
 from .settings import Controls
 from .sink import Sink
 from .smoother import Smoother
 from .source import Source
+from .split import Split
 from .stylizer import Stylized, Stylizer
 
 # Frames that wait before the encoder; more would only take memory.
 _FINISHED_WAITING = 2
 _JOIN_TIMEOUT_S = 10.0
 STAGES = ("decode", "network", "smooth", "encode")
+SmoothedListener = Callable[[Frame, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
 class FilePipeline:
     """Run every frame of `source` through network and smoother into `sink`.
 
-    `meters` holds a StageMeter for each of STAGES.
+    `meters` holds a StageMeter for each of STAGES; `frames_reused` counts those that the network did not see.
+    `on_smoothed` is called in the thread "smooth" with each frame, what the network made of it and that smoothed, both
+    at inference size.
     """
 
     def __init__(
@@ -44,7 +55,8 @@ class FilePipeline:
         *,
         workers: int,
         controls: Controls,
-        split: bool,
+        split: Split | None = None,
+        on_smoothed: SmoothedListener = lambda frame, stylized, smoothed: None,
     ) -> None:
         self.meters = {name: StageMeter(name) for name in STAGES}
         self._source = source
@@ -53,6 +65,9 @@ class FilePipeline:
         self._sink = sink
         self._controls = controls
         self._split = split
+        self._on_smoothed = on_smoothed
+        self._repeats = RepeatDetector()
+        self.frames_reused = 0
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="network")
         # One frame more than there are workers, so that none waits for the decoder.
         self._stylized: Channel[tuple[Frame, Future[Stylized]]] = Channel(workers + 1)
@@ -100,17 +115,23 @@ class FilePipeline:
 
     def _decode(self) -> None:
         frames = iter(self._source)
+        made: Future[Stylized] | None = None
         while True:
             with self.meters["decode"].measure():
                 frame = next(frames, None)
-            if frame is None:
-                break
-            self._stylized.put((frame, self._pool.submit(self._stylize, frame)))
+                if frame is None:
+                    break
+                is_repeat = self._repeats.is_repeat(frame.rgb, exactly=self._controls.smoothing == 0)
+            if made is not None and is_repeat:
+                self.frames_reused += 1
+            else:
+                made = self._pool.submit(self._stylize, frame)
+            self._stylized.put((frame, made))
         self._stylized.finish()
 
     def _stylize(self, frame: Frame) -> Stylized:
         with self.meters["network"].measure():
-            return self._stylizer.stylize(frame.rgb)
+            return self._stylizer.stylize(frame.rgb, strength=self._controls.strength)
 
     def _smooth(self) -> None:
         for frame, future in self._stylized:
@@ -119,8 +140,9 @@ class FilePipeline:
                 smoothed = self._smoother.smooth(
                     made.content, made.stylized, frame.pts_s, smoothing=self._controls.smoothing
                 )
-                picture = finish(frame.rgb, Stylized(made.content, smoothed), self._controls)
-                if self._split:
-                    picture = split_view(frame.rgb, picture)
+                picture = finish(frame.rgb, replace(made, stylized=smoothed), self._controls)
+                if self._split is not None:
+                    picture = self._split.join(frame.rgb, picture)
+            self._on_smoothed(frame, made.stylized, smoothed)
             self._finished.put(replace(frame, rgb=picture))
         self._finished.finish()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .errors import OutputError
-from .video_job import JobListener, JobReport
+from .job_report import JobListener, JobReport
 
 # Seconds between two plain lines, two JSON lines, and two drawings of the bar.
 LINE_INTERVAL_S = 5.0
@@ -35,9 +35,12 @@ def make_listener(kind: str, *, stream: TextIO | None = None, json_stream: TextI
 def summary(report: JobReport) -> str:
     """Return the last line of a job."""
     memory = f", peak memory {report.peak_memory_mb:.0f} MB" if report.peak_memory_mb is not None else ""
+    reused = f" ({report.frames_reused} reused)" if report.frames_reused else ""
+    removed = report.coherence.flicker_removed if report.coherence is not None else None
+    coherence = f"; flicker removed {100 * removed:.0f} %" if removed is not None else ""
     return (
-        f"{report.output}: {report.frames} frames in {report.run_s:.1f} s, {report.frames_per_s:.1f} fps; "
-        f"{report.engine}; {report.encoder}{memory}"
+        f"{report.output}: {report.frames} frames{reused} in {report.run_s:.1f} s, {report.frames_per_s:.1f} fps; "
+        f"{report.engine}; {report.encoder}{memory}{coherence}"
     )
 
 
@@ -78,7 +81,9 @@ class _PaceMeter:
 class NoProgress:
     """Say nothing; errors are the command's to say, notes are in the report."""
 
-    def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
+    def started(
+        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+    ) -> None:
         pass
 
     def advanced(self, frames: int) -> None:
@@ -101,9 +106,11 @@ class LineProgress:
         self._stream = stream
         self._pace = _PaceMeter(interval_s, clock)
 
-    def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
+    def started(
+        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+    ) -> None:
         self._pace.start(frames_expected)
-        self._say(f"{input_path} -> {output_path}, {engine}")
+        self._say(f"{input_path} -> {output_path}, {style}, {engine}")
 
     def advanced(self, frames: int) -> None:
         pace = self._pace.measure(frames)
@@ -141,11 +148,15 @@ class BarProgress(LineProgress):
         super().__init__(stream, interval_s=float("inf"))
         self._bar: Any = None
 
-    def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
+    def started(
+        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+    ) -> None:
         from tqdm import tqdm
 
         self.close()
-        super().started(input_path=input_path, output_path=output_path, engine=engine, frames_expected=frames_expected)
+        super().started(
+            input_path=input_path, output_path=output_path, style=style, engine=engine, frames_expected=frames_expected
+        )
         self._bar = tqdm(
             total=frames_expected,
             unit=" frames",
@@ -179,13 +190,16 @@ class JsonProgress:
         self._stream = stream
         self._pace = _PaceMeter(JSON_INTERVAL_S, clock)
 
-    def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None:
+    def started(
+        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+    ) -> None:
         self._pace.start(frames_expected)
         self._say(
             {
                 "event": "started",
                 "input": str(input_path),
                 "output": str(output_path),
+                "style": style,
                 "engine": engine,
                 "frames_expected": frames_expected,
             }

@@ -15,12 +15,15 @@ Declared = TypeVar("Declared", "Controls", "Settings")
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "intel-gpu", "coreml", "directml")
 ENGINES = ("auto", "onnxruntime", "openvino")
+SPLIT_KINDS = ("wipe", "side")
 PROGRESS_KINDS = ("auto", "bar", "lines", "json", "none")
 
 _MEANING_OF_NONE = {
+    "mix": "equal parts",
     "size": "full",
     "start": "the beginning",
     "end": "the end",
+    "split": "off",
     "codec": "h264; vp9 in .webm",
     "crf": "20 for h264",
     "preset": "veryfast for h264",
@@ -28,11 +31,14 @@ _MEANING_OF_NONE = {
 }
 
 DEFAULT_STYLE = "starry-night"
+MIXED_STYLES_MAX = 4
 SIZE_MIN_PX = 64
 SIZE_MAX_PX = 4320
 
 # More than any video lasts, and little enough for every clock of FFmpeg.
 TIME_MAX_S = 10**9
+
+_WEIGHT_MAX = 1000
 
 _DECIMAL = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
 
@@ -59,6 +65,17 @@ def unit_interval(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is outside 0..1")
     return value
+
+
+def mix_weights(text: str) -> tuple[float, ...]:
+    """Parse the weights of a mix (`2,1` or `0.7,0.3`) as shares whose sum is 1."""
+    weights = tuple(_number(part) for part in text.split(","))
+    if not 2 <= len(weights) <= MIXED_STYLES_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} must have 2 to {MIXED_STYLES_MAX} weights, such as 2,1")
+    if not all(0 <= weight <= _WEIGHT_MAX for weight in weights) or not any(weights):
+        raise argparse.ArgumentTypeError(f"the weights {text!r} must be from 0 to {_WEIGHT_MAX}, and not all of them 0")
+    total = sum(weights)
+    return tuple(weight / total for weight in weights)
 
 
 def size_px(text: str) -> int | None:
@@ -128,8 +145,14 @@ class Controls:
 class Settings:
     """What is fixed for a file job."""
 
-    style: str = option(
-        DEFAULT_STYLE, metavar="NAME|FILE.onnx", help="a style by name (see `stylize styles`) or an ONNX file"
+    style: tuple[str, ...] = option(
+        (DEFAULT_STYLE,),
+        metavar="NAME|PICTURE|FILE.onnx",
+        help="a style by name (see `stylize styles`), any picture to paint after, or an ONNX file; "
+        f"up to {MIXED_STYLES_MAX} pictures are mixed when repeated",
+    )
+    mix: tuple[float, ...] | None = option(
+        None, parse=mix_weights, metavar="W,W...", help="weights of the --style pictures in their order, such as 2,1"
     )
     size: int | None = option(
         None,
@@ -143,7 +166,14 @@ class Settings:
         None, parse=time_s, metavar="TIME", help="begin here (12.5 or 0:01:02.5); the output's time starts at 0"
     )
     end: Fraction | None = option(None, parse=time_s, metavar="TIME", help="stop here")
-    split: bool = option(False, help="show before | after in one picture")
+    split: str | None = option(
+        None, choices=SPLIT_KINDS, help="show before and after: in one picture, or side by side at twice the width"
+    )
+    measure: bool = option(
+        False,
+        help="measure the flicker of the input, of the network's pictures and of the smoothed ones, for --report "
+        "and the last line; takes much longer",
+    )
     codec: str | None = option(
         None,
         metavar="NAME",
@@ -168,16 +198,26 @@ class Settings:
     overwrite: bool = option(False, help="replace an existing output")
 
 
-def add_options(parser: argparse.ArgumentParser, declared: type[Controls] | type[Settings]) -> None:
-    """Add an option to `parser` for every field of `declared`."""
+# The options of `stylize-image`.
+PICTURE_OPTIONS = frozenset(
+    {"strength", "keep_colors", "style", "mix", "size", "device", "engine", "split", "overwrite"}
+)
+
+
+def add_options(
+    parser: argparse.ArgumentParser, declared: type[Controls] | type[Settings], *, only: frozenset[str] | None = None
+) -> None:
+    """Add an option to `parser` for every field of `declared`, or for those whose names are in `only`."""
     for item in dataclasses.fields(declared):
+        if only is not None and item.name not in only:
+            continue
         flags = item.metadata["flags"] or ("--" + item.name.replace("_", "-"),)
         text = item.metadata["help"]
         if item.default is False:
             parser.add_argument(*flags, dest=item.name, action="store_true", help=text)
             continue
         repeatable = isinstance(item.default, tuple)
-        shown = "" if repeatable else f" [{default_text(item)}]"
+        shown = f" [{default_text(item)}]" if item.default != () else ""
         parser.add_argument(
             *flags,
             dest=item.name,
@@ -192,15 +232,18 @@ def add_options(parser: argparse.ArgumentParser, declared: type[Controls] | type
 
 def default_text(item: "dataclasses.Field[Any]") -> str:
     """Return how the default of an option is shown."""
+    if isinstance(item.default, tuple):
+        return ", ".join(item.default) or "none"
     return str(item.default) if item.default is not None else _MEANING_OF_NONE[item.name]
 
 
 def read_options(namespace: argparse.Namespace, declared: type[Declared]) -> Declared:
-    """Return the declared options out of a parsed command line."""
+    """Return the declared options out of a parsed command line; those that it does not know have their defaults."""
     values: dict[str, Any] = {}
     for item in dataclasses.fields(declared):
-        value = getattr(namespace, item.name)
-        values[item.name] = tuple(value) if isinstance(value, list) else value
+        value = getattr(namespace, item.name, item.default)
+        # The default of a repeatable option is not in the list that argparse appends to.
+        values[item.name] = tuple(value) or item.default if isinstance(value, list) else value
     return declared(**values)
 
 
@@ -212,7 +255,7 @@ def options_table() -> str:
             flags = item.metadata["flags"] or ("--" + item.name.replace("_", "-"),)
             choices = item.metadata["choices"]
             value = "" if item.default is False else " " + ("|".join(choices) if choices else item.metadata["metavar"])
-            default = "off" if item.default is False else default_text(item) if item.default != () else "none"
+            default = "off" if item.default is False else default_text(item)
             cells = (f"`{', '.join(flags)}{value}`", default, item.metadata["help"])
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)

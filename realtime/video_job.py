@@ -1,81 +1,30 @@
 """The main job: one video file in, one stylised video file out."""
 
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
 
-from . import __version__
-from .catalogue import Style, read_model
 from .encoder import EncoderChoice, choose_encoder, require_container
-from .engine import Engine, open_engine
-from .errors import InputError, OutputError, UsageError
+from .errors import InputError, UsageError
 from .frame import Frame
+from .job_report import JobListener, JobReport, options_used, versions
+from .loaded_style import LoadedStyle, load_style
 from .meters import peak_memory_mb
+from .output_file import require_paths
 from .pipeline import STAGES, FilePipeline
 from .settings import Controls, Settings
 from .smoother import FlowSmoother
+from .smoothing_watch import SmoothingWatch
+from .split import Split
 from .stream_copy import StreamCopier
-from .stylizer import Stylizer
-from .video_sink import VideoFileSink, output_format
+from .style_choice import StyleChoice
+from .video_sink import FORMAT_OF_SUFFIX, VideoFileSink, output_format
 from .video_source import VideoFileSource
 
 # VP9 is what every browser plays in WebM.
 _CODEC_OF_FORMAT = {"webm": "vp9"}
 _DEFAULT_CODEC = "h264"
-
-
-@dataclass(frozen=True, slots=True)
-class JobReport:
-    """What a finished job did. Times are wall-clock seconds; `load_s` (model and files) is not part of `run_s`."""
-
-    input: str
-    output: str
-    style: str
-    engine: str
-    encoder: str
-    frames: int
-    duration_s: float
-    load_s: float
-    run_s: float
-    cores_used: float
-    peak_memory_mb: float | None
-    stage_ms: dict[str, float]
-    corrupt_packets: int
-    repaired_timestamps: int
-    cuts: int
-    notes: tuple[str, ...]
-
-    @property
-    def frames_per_s(self) -> float:
-        return self.frames / self.run_s if self.run_s > 0 else 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {"stylecast": __version__, **values, "frames_per_s": round(self.frames_per_s, 3)}
-
-
-class JobListener(Protocol):
-    """Hears how jobs go, one after another; called in the thread of the job."""
-
-    def started(self, *, input_path: Path, output_path: Path, engine: str, frames_expected: int | None) -> None: ...
-
-    def advanced(self, frames: int) -> None:
-        """Hear that `frames` frames of the job have been written so far."""
-        ...
-
-    def finished(self, report: JobReport) -> None: ...
-
-    def failed(self, input_path: Path, error: Exception) -> None:
-        """Hear why a job ended, which may be before it was `started`; the caller of the job is told as well."""
-        ...
-
-    def close(self) -> None:
-        """Stop showing what is left of an interrupted job; may be called twice, and jobs may follow."""
-        ...
 
 
 class VideoJobs:
@@ -88,7 +37,12 @@ class VideoJobs:
     """
 
     def __init__(
-        self, style: Style, settings: Settings, controls: Controls, *, check_stop: Callable[[], None] = lambda: None
+        self,
+        style: StyleChoice,
+        settings: Settings,
+        controls: Controls,
+        *,
+        check_stop: Callable[[], None] = lambda: None,
     ) -> None:
         if settings.start is not None and settings.end is not None and settings.end <= settings.start:
             raise UsageError(f"--end ({float(settings.end):g} s) must be after --start ({float(settings.start):g} s)")
@@ -99,7 +53,7 @@ class VideoJobs:
         self._encoders: dict[str, EncoderChoice] = {}
         self._clock: Callable[[], float] = time.perf_counter
         started_s = self._clock()
-        self._engine: Engine = open_engine(read_model(style), engine=settings.engine, device=settings.device)
+        self._loaded: LoadedStyle = load_style(style, engine=settings.engine, device=settings.device)
         self._load_s = self._clock() - started_s
 
     def __enter__(self) -> "VideoJobs":
@@ -109,7 +63,7 @@ class VideoJobs:
         self.close()
 
     def close(self) -> None:
-        self._engine.close()
+        self._loaded.close()
 
     def run(self, input_path: Path, output_path: Path, listener: JobListener) -> JobReport:
         """Stylise one file; on failure nothing is left under `output_path` that was not there before.
@@ -128,20 +82,21 @@ class VideoJobs:
     def _run(self, input_path: Path, output_path: Path, listener: JobListener) -> JobReport:
         self._check_stop()
         settings = self._settings
-        require_paths(input_path, output_path, overwrite=settings.overwrite)
+        require_paths(input_path, output_path, suffixes=FORMAT_OF_SUFFIX, overwrite=settings.overwrite)
         encoder = self._encoder_for(output_path)
         opened_s = self._clock()
         with VideoFileSource(input_path, start_s=settings.start, end_s=settings.end) as source:
             copier = StreamCopier(input_path, time_shift_s=source.time_shift_s, end_s=source.end_s)
             try:
+                split = Split.of(settings.split, source.info) if settings.split is not None else None
                 with VideoFileSink(
                     output_path,
-                    info=source.info,
+                    info=split.described(source.info) if split is not None else source.info,
                     encoder=encoder,
                     copier=copier,
                     overwrite=settings.overwrite,
                 ) as sink:
-                    return self._run_pipeline(source, sink, encoder, output_path, listener, opened_s)
+                    return self._run_pipeline(source, sink, split, encoder, output_path, listener, opened_s)
             finally:
                 copier.close()
 
@@ -149,27 +104,32 @@ class VideoJobs:
         self,
         source: VideoFileSource,
         sink: VideoFileSink,
+        split: Split | None,
         encoder: EncoderChoice,
         output_path: Path,
         listener: JobListener,
         opened_s: float,
     ) -> JobReport:
         smoother = FlowSmoother()
-        stylizer = Stylizer(self._engine, size_px=self._settings.size)
+        watch = SmoothingWatch(smoother, measure=self._settings.measure)
+        engine = self._loaded.engine
+        stylizer = self._loaded.stylizer(size_px=self._settings.size)
         stylizer.warm_up(width=source.info.width, height=source.info.height)
         pipeline = FilePipeline(
             source,
             stylizer,
             smoother,
             sink,
-            workers=self._engine.workers,
+            workers=engine.workers,
             controls=self._controls,
-            split=self._settings.split,
+            split=split,
+            on_smoothed=watch.see,
         )
         listener.started(
             input_path=source.path,
             output_path=output_path,
-            engine=self._engine.description + (f" ({self._engine.reason})" if self._engine.reason else ""),
+            style=self._style.label,
+            engine=engine.description + (f" ({engine.reason})" if engine.reason else ""),
             frames_expected=source.expected_frames(),
         )
         started_s, started_cpu_s = self._clock(), time.process_time()
@@ -186,11 +146,13 @@ class VideoJobs:
             raise InputError(f"no frame of {source.path} could be decoded")
         sink.finish()
         run_s = self._clock() - started_s
+        meters = [pipeline.meters[name] for name in STAGES] + ([watch.meter] if self._settings.measure else [])
         return JobReport(
             input=str(source.path),
             output=str(output_path),
-            style=self._style.name,
-            engine=self._engine.description,
+            style=self._style.model.name,
+            style_pictures=tuple(zip(map(str, self._style.pictures), self._style.shares, strict=True)),
+            engine=engine.description,
             encoder=encoder.name,
             frames=frames,
             duration_s=float(end_s),
@@ -198,10 +160,14 @@ class VideoJobs:
             run_s=round(run_s, 3),
             cores_used=round((time.process_time() - started_cpu_s) / run_s, 2),
             peak_memory_mb=peak_memory_mb(),
-            stage_ms={name: round(pipeline.meters[name].mean_ms, 2) for name in STAGES},
+            stage_ms={meter.name: round(meter.mean_ms, 2) for meter in meters},
             corrupt_packets=source.corrupt_packets,
             repaired_timestamps=source.repaired_timestamps,
-            cuts=smoother.cuts,
+            frames_reused=pipeline.frames_reused,
+            cuts=tuple(watch.cuts),
+            coherence=watch.coherence(),
+            options=options_used(self._settings, self._controls),
+            versions=versions(),
             notes=(*source.notes, *sink.notes),
         )
 
@@ -218,30 +184,3 @@ class VideoJobs:
             )
         require_container(self._encoders[codec], container)
         return self._encoders[codec]
-
-
-def require_paths(input_path: Path, output_path: Path, *, overwrite: bool) -> None:
-    """Refuse what would lose data or cannot work, before anything is opened.
-
-    Raises:
-        InputError: no such input.
-        UsageError: output is the input, exists already, or has a suffix that no container goes by.
-        OutputError: the folder of the output is missing or not writable.
-    """
-    if not input_path.exists():
-        raise InputError(f"input not found: {input_path}")
-    folder = output_path.parent
-    if not folder.is_dir():
-        raise OutputError(f"the folder of the output does not exist: {folder}; create it first")
-    if output_path.is_dir():
-        raise UsageError(f"the output is a folder, but the input is one file: {output_path}; give a file name")
-    output_format(output_path)
-    if os.path.lexists(output_path):  # a link that leads nowhere takes the name, too
-        if output_path.exists() and output_path.samefile(input_path):
-            raise UsageError(f"input and output are the same file: {input_path}; give another output")
-        if not overwrite:
-            raise UsageError(f"the output exists: {output_path}; add --overwrite to replace it")
-        if not (output_path.is_file() or output_path.is_symlink()):
-            raise UsageError(f"the output is not a regular file but a pipe or device: {output_path}; give another")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"the folder of the output is not writable: {folder}")

@@ -1,8 +1,6 @@
 """Write a video file: encode frames, carry the other streams along, and take the final name only when whole."""
 
-import errno
 import os
-import secrets
 from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +13,10 @@ from numpy.typing import NDArray
 
 from .color import ColorConverter
 from .encoder import EncoderChoice, configure_stream
-from .errors import OutputError, UsageError
+from .errors import OutputError
 from .frame import Frame
 from .media import reason
+from .output_file import OutputFile, require_suffix, write_error
 from .stream_copy import StreamCopier
 from .video_info import VideoInfo
 
@@ -51,9 +50,6 @@ _MUXER_OPTIONS = {
 _MOVIE_TIMESCALE_MIN, _MOVIE_TIMESCALE_MAX = 1000, 10_000_000
 _FORMATS_WITHOUT_DISPLAY_MATRIX = frozenset({"mpegts"})
 _CODECS_WITH_PIXEL_ASPECT = ("264", "265", "hevc", "mpeg", "ffv1")
-_PART_SUFFIX = ".part"
-# Characters of the final name that the hidden file shows: with all of them it could be too long for the file system.
-_PART_NAME_LENGTH = 40
 _CHROMA_HALVED_FORMATS = ("yuv420", "yuvj420", "nv12", "p010", "nv21")
 
 
@@ -63,12 +59,8 @@ def output_format(path: Path) -> str:
     Raises:
         UsageError: the suffix is not one of those that hold exact timestamps.
     """
-    name = FORMAT_OF_SUFFIX.get(path.suffix.lower())
-    if name is None:
-        raise UsageError(
-            f"{path}: the output must end in {', '.join(FORMAT_OF_SUFFIX)}, not in {path.suffix or 'nothing'!r}"
-        )
-    return name
+    require_suffix(path, FORMAT_OF_SUFFIX)
+    return FORMAT_OF_SUFFIX[path.suffix.lower()]
 
 
 class VideoFileSink:
@@ -91,12 +83,10 @@ class VideoFileSink:
         overwrite: bool,
     ) -> None:
         self.notes: list[str] = []
-        self._path = path
-        self._part = path.with_name(f".{path.name[:_PART_NAME_LENGTH]}.{secrets.token_hex(4)}{_PART_SUFFIX}")
+        self._file = OutputFile(path, overwrite=overwrite)
         self._info = info
         self._pixel_format = encoder.pixel_format
         self._copier = copier
-        self._overwrite = overwrite
         self._format_name = output_format(path)
         self._durations: dict[int, int] = {}
         self._container: OutputContainer | None = None
@@ -111,9 +101,9 @@ class VideoFileSink:
         self._size = self._coded_size(info.width, info.height)
         self._converter = ColorConverter(info.color_tags, height=info.height)
         try:
-            self._part.touch(exist_ok=False)
+            self._file.part.touch(exist_ok=False)
             self._container = av.open(
-                "file:" + os.fspath(self._part),
+                "file:" + os.fspath(self._file.part),
                 "w",
                 format=self._format_name,
                 container_options=self._muxer_options(),
@@ -155,9 +145,7 @@ class VideoFileSink:
                 self.notes += [note for note in self._copier.notes if note not in self.notes]
             self._container = None
             container.close()
-            with self._part.open("rb") as file:
-                os.fsync(file.fileno())
-            self._take_name()
+            self._file.take_name()
         except (av.error.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
@@ -169,19 +157,7 @@ class VideoFileSink:
         except (av.error.FFmpegError, OSError):
             pass  # the file is thrown away; why it could not be written has been raised by `write`
         finally:
-            self._part.unlink(missing_ok=True)
-
-    def _take_name(self) -> None:
-        if self._overwrite:
-            os.replace(self._part, self._path)
-            return
-        try:
-            os.link(self._part, self._path)  # unlike a rename, it never replaces a file; `close` removes the other name
-        except OSError as error:
-            if os.path.lexists(self._path):
-                problem = "a file of that name appeared while the job ran; the result was removed, give another output"
-                raise OutputError(f"cannot write {self._path}: {problem}, or --overwrite") from error
-            os.replace(self._part, self._path)  # a file system without links
+            self._file.close()
 
     def _muxer_options(self) -> dict[str, str]:
         options = _MUXER_OPTIONS[self._format_name]
@@ -196,7 +172,7 @@ class VideoFileSink:
 
     def _open_container(self) -> "OutputContainer":
         if self._container is None:
-            raise ValueError(f"{self._path} has been finished or closed: nothing more can be written")
+            raise ValueError(f"{self._file.path} has been finished or closed: nothing more can be written")
         return self._container
 
     def _add_streams(self, container: "OutputContainer", encoder: EncoderChoice) -> "VideoStream":
@@ -278,12 +254,13 @@ class VideoFileSink:
             )
 
     def _failure(self, error: Exception) -> OutputError:
-        code = getattr(error, "errno", None)
-        if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if isinstance(error, av.error.ExternalError):  # all that an encoder says when it does not take the size
+            width, height = self._size
             return OutputError(
-                f"cannot write {self._path}: the disk is full ({reason(error)}); free space or choose another folder"
+                f"cannot write {self._file.path}: the encoder failed on {width}x{height} {self._pixel_format} pictures "
+                f"({reason(error)}); another --codec may take them"
             )
-        return OutputError(f"cannot write {self._path}: {reason(error)}")
+        return write_error(self._file.path, error, reason(error))
 
 
 def _orientation(info: VideoInfo, format_name: str) -> tuple[bool, int]:

@@ -1,5 +1,6 @@
 """Fixtures for all tests: tiny styles that need no training, and a folder without unfinished files at the end."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.models import identity_model, invert_model
+from tests.models import encoder_model, identity_model, invert_model, transfer_model
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +25,32 @@ def invert_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("style") / "invert.onnx"
     path.write_bytes(invert_model())
     return path
+
+
+@pytest.fixture
+def any_style_catalogue(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A catalogue with the style `invert` and the hand-built any-style model in place of the shipped one."""
+    from realtime.catalogue import CATALOGUE_FILE, CATALOGUE_SCHEMA, load_catalogue
+
+    folder = tmp_path_factory.mktemp("catalogue")
+
+    def file_card(name: str, content: bytes) -> dict[str, Any]:
+        (folder / name).write_bytes(content)
+        return {"file": name, "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+
+    invert = {"name": "invert", "title": "Inverted", "kind": "feed-forward", "artist": "A. Tester", "year": "2026"}
+    any_style = {"name": "colours", "title": "Colours of any picture", "kind": "adain"}
+    styles = [
+        {**invert, **file_card("invert.onnx", invert_model())},
+        {
+            **any_style,
+            **file_card("transfer.onnx", transfer_model()),
+            "encoder": file_card("encoder.onnx", encoder_model()),
+        },
+    ]
+    (folder / CATALOGUE_FILE).write_text(json.dumps({"schema": CATALOGUE_SCHEMA, "styles": styles}), encoding="utf-8")
+    monkeypatch.setattr(load_catalogue, "__defaults__", (folder,))
+    return folder
 
 
 @pytest.fixture

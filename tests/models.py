@@ -1,8 +1,11 @@
-"""Tiny ONNX style models for the tests: one node each, by the graph contract unless a test asks for a wrong one."""
+"""Tiny ONNX style models for the tests, by the graph contract unless a test asks for a wrong one.
+
+The feed-forward ones have one node; the any-style pair moves the mean and the standard deviation of each colour.
+"""
 
 from typing import Any
 
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, parser
 
 OPSET = 18
 # The oldest IR version that goes with the opset: every engine reads it.
@@ -18,6 +21,59 @@ def identity_model() -> bytes:
 def invert_model() -> bytes:
     """Return the style 255 - x."""
     return one_node_model("BitwiseNot")
+
+
+_HEADER = f'<ir_version: {IR_VERSION}, opset_import: ["": {OPSET}]>'
+# Mean and standard deviation of each colour of the picture `x`, as (1, 1, 1, 3).
+_STATISTICS = """
+    pixels = Cast <to = 1> (x)
+    area = Constant <value_ints = [1, 2]> ()
+    mean = ReduceMean <keepdims = 1> (pixels, area)
+    centred = Sub (pixels, mean)
+    squared = Mul (centred, centred)
+    variance = ReduceMean <keepdims = 1> (squared, area)
+    deviation = Sqrt (variance)
+"""
+
+
+def encoder_model() -> bytes:
+    """Return the encoder of the any-style pair: the mean and standard deviation of each colour, in grey levels."""
+    return _parsed(f"""{_HEADER} encoder (uint8[1, height, width, 3] x) => (float[1, 2, 3] statistics) {{
+        {_STATISTICS}
+        both = Concat <axis = 1> (mean, deviation)
+        line = Constant <value_ints = [2]> ()
+        statistics = Squeeze (both, line)
+    }}""")
+
+
+def transfer_model() -> bytes:
+    """Return the transfer of the any-style pair: colours get mean and deviation between their own and the style's."""
+    return _parsed(f"""{_HEADER} transfer (
+        uint8[1, height, width, 3] x, float[1, 2, 3] statistics, float[1] strength
+    ) => (uint8[1, height, width, 3] stylized) {{
+        {_STATISTICS}
+        tiny = Constant <value_float = 0.001> ()
+        divisor = Max (deviation, tiny)
+        normal = Div (centred, divisor)
+        shape = Constant <value_ints = [1, 2, 1, 3]> ()
+        style = Reshape (statistics, shape)
+        own = Concat <axis = 1> (mean, deviation)
+        step = Sub (style, own)
+        part = Mul (step, strength)
+        wanted = Add (own, part)
+        wanted_mean, wanted_deviation = Split <axis = 1, num_outputs = 2> (wanted)
+        scaled = Mul (normal, wanted_deviation)
+        moved = Add (scaled, wanted_mean)
+        rounded = Round (moved)
+        black = Constant <value_float = 0.0> ()
+        white = Constant <value_float = 255.0> ()
+        clipped = Clip (rounded, black, white)
+        stylized = Cast <to = 2> (clipped)
+    }}""")
+
+
+def _parsed(text: str) -> bytes:
+    return bytes(parser.parse_model(text).SerializeToString())
 
 
 def one_node_model(

@@ -18,28 +18,33 @@ LINES_MAX = 350
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
     ("__init__", "errors"),
-    ("frame", "settings", "meters"),
-    ("catalogue", "media", "color"),
-    ("picture_filter", "stream_convert", "scene_cut", "video_info"),
+    ("frame", "settings", "meters", "graph", "motion", "chart"),
+    ("catalogue", "media", "color", "picture", "output_file"),
+    ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice"),
     (
-        "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "stylizer", "smoother", "finish",
-        "encoder", "stream_copy", "video_source", "video_sink", "channel",
+        "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
+        "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric", "repeat",
+        "split",
     ),
-    ("pipeline",),
-    ("video_job",),
+    ("pipeline", "loaded_style", "smoothing_watch"),
+    ("job_report",),
+    ("video_job", "picture_job", "compare"),
     ("command", "batch", "progress"),
-    ("cli", "cli_video"),
+    ("cli_compare",),
+    ("cli", "cli_video", "cli_image"),
 )  # fmt: skip
 # Within the layer of sources, engines and sinks these pairs belong together; each is (importer, imported).
 SIBLINGS = {
     ("engine", "engine_onnxruntime"),
     ("engine", "engine_openvino"),
+    ("style_code", "engine"),
     ("stylizer", "engine"),
+    ("stylizer", "style_code"),
     ("finish", "stylizer"),
     ("video_sink", "encoder"),
     ("video_sink", "stream_copy"),
 }
-HEAVY = ("numpy", "cv2", "av", "onnxruntime", "openvino", "tqdm")
+HEAVY = ("numpy", "cv2", "av", "onnxruntime", "openvino", "tqdm", "PIL")
 FORBIDDEN = {
     "realtime": {"torch", "torchvision", "training", "export", "tests", "samples", "benchmarks"},
     "training": {"realtime", "export", "tests", "samples", "benchmarks"},
@@ -150,7 +155,8 @@ def test_the_package_exports_what_it_declares() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["realtime", "realtime.settings", "realtime.command", "realtime.cli", "realtime.cli_video"]
+    "module",
+    ["realtime", "realtime.settings", "realtime.command", "realtime.cli", "realtime.cli_video", "realtime.cli_image"],
 )
 def test_import_for_help_loads_nothing_heavy(module: str) -> None:
     loaded = json.loads(_run(f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"))

@@ -15,7 +15,8 @@ from realtime.engine import Engine, open_engine
 from realtime.engine_onnxruntime import OnnxRuntimeEngine
 from realtime.engine_openvino import OpenVinoEngine
 from realtime.errors import EngineError, StyleError, UsageError
-from tests.models import identity_model, invert_model, one_node_model
+from realtime.graph import ENCODER, FEED_FORWARD, STATISTICS, STRENGTH, TRANSFER, GraphContract
+from tests.models import encoder_model, identity_model, invert_model, one_node_model, transfer_model
 
 ENGINES = {"onnxruntime": OnnxRuntimeEngine, "openvino": OpenVinoEngine}
 # (width, height): the smallest, odd multiples of 8, wide, tall.
@@ -36,7 +37,10 @@ WRONG_MODELS = {
     "empty": lambda: b"",
 }
 
-Opener = Callable[[bytes, str], Engine]
+# Grey levels: OpenVINO computes in bf16 where the processor has it, which tells 255 levels apart only roughly.
+PRECISION_LEVELS = 2
+
+Opener = Callable[..., Engine]
 
 
 @pytest.fixture(params=ENGINES)
@@ -140,6 +144,78 @@ def test_wrong_model_is_a_style_error(opener: Opener, kind: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def _colour_statistics(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.stack((picture.mean(axis=(0, 1)), picture.std(axis=(0, 1)))).astype(np.float32)
+
+
+def _extra(statistics: NDArray[np.float32], strength: float) -> dict[str, NDArray[np.float32]]:
+    return {STATISTICS: statistics[np.newaxis], STRENGTH: np.array([strength], np.float32)}
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_encoder_gives_its_statistics(opener: Opener, width: int, height: int) -> None:
+    picture = _picture(width, height)
+
+    statistics = opener(encoder_model(), "cpu", ENCODER).infer(picture)
+
+    assert statistics.dtype == np.float32
+    assert np.abs(statistics - _colour_statistics(picture)).max() < PRECISION_LEVELS
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_transfer_gets_the_statistics_and_the_strength_of_each_call(opener: Opener, width: int, height: int) -> None:
+    engine = opener(transfer_model(), "cpu", TRANSFER)
+    picture = _picture(width, height)
+    mean, deviation = np.array([60, 120, 180]), np.array([10, 20, 30])
+    style = np.array((mean, deviation), dtype=np.float32)
+
+    whole, half, none, again = (engine.infer(picture, _extra(style, strength)) for strength in (1, 0.5, 0, 1))
+
+    assert whole.dtype == np.uint8
+    assert np.abs(_colour_statistics(whole) - style).max() < PRECISION_LEVELS
+    assert np.abs(_colour_statistics(half) - (style + _colour_statistics(picture)) / 2).max() < PRECISION_LEVELS
+    assert np.abs(none.astype(int) - picture).max() <= PRECISION_LEVELS
+    assert np.array_equal(again, whole)
+
+
+def test_threads_that_infer_at_once_each_get_their_own_style(opener: Opener) -> None:
+    engine = opener(transfer_model(), "cpu", TRANSFER)
+    picture = _picture(24, 16)
+
+    def work(number: int) -> bool:
+        level = 40.0 * (number % 5)
+        flat = np.array([[level] * 3, [0] * 3], np.float32)
+        return np.abs(engine.infer(picture, _extra(flat, 1)) - level).max() <= PRECISION_LEVELS
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(40)))
+
+
+def test_code_of_another_model_is_a_style_error(opener: Opener) -> None:
+    engine = opener(transfer_model(), "cpu", TRANSFER)
+
+    with pytest.raises(StyleError, match="cannot run the style"):
+        engine.infer(_picture(16, 16), _extra(np.ones((2, 5), np.float32), 1))
+
+
+@pytest.mark.parametrize(
+    ("model", "contract", "words"),
+    [
+        (transfer_model, FEED_FORWARD, "not a style: expected one input and one output"),
+        (encoder_model, FEED_FORWARD, "not a style: expected one input and one output"),
+        (identity_model, TRANSFER, "not an any-style model: expected .*statistics float32"),
+        (encoder_model, TRANSFER, "not an any-style model"),
+        (identity_model, ENCODER, "not the encoder of an any-style model"),
+        (transfer_model, ENCODER, "not the encoder of an any-style model"),
+    ],
+)
+def test_graph_of_another_contract_is_a_style_error(
+    opener: Opener, model: Callable[[], bytes], contract: GraphContract, words: str
+) -> None:
+    with pytest.raises(StyleError, match=words):
+        opener(model(), "cpu", contract)
+
+
 @pytest.mark.parametrize(
     ("device", "named", "fix"),
     [
@@ -191,7 +267,7 @@ class _Candidates:
         self.tried: list[tuple[str, str]] = []
 
     def opener(self, name: str) -> Opener:
-        def open_candidate(model: bytes, device: str) -> Engine:
+        def open_candidate(model: bytes, device: str, contract: GraphContract) -> Engine:
             self.tried.append((name, device))
             if (name, device) not in self._working:
                 raise EngineError(f"{name} fails on {device}")

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="the export needs torch: pip install
 from safetensors.torch import save_file  # noqa: E402
 
 from export.graph import INPUT_NAME, OPSET, OUTPUT_NAME, load_network  # noqa: E402
-from realtime.engine import SIZE_MULTIPLE  # noqa: E402
+from realtime.graph import SIZE_MULTIPLE  # noqa: E402
 from training import network as network_module  # noqa: E402
 from training.network import SlimNetwork  # noqa: E402
 

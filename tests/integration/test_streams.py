@@ -460,11 +460,46 @@ def test_the_split_view_shows_before_and_after(tmp_path: Path, stylize: Stylize,
         tmp_path / "in.mp4", audio=False, picture=lambda number, size: np.full((size[1], size[0], 3), 60, np.uint8)
     )
 
-    assert stylize(source, tmp_path / "out.mp4", "--split", style=invert_style) == 0
+    assert stylize(source, tmp_path / "out.mp4", "--split", "wipe", style=invert_style) == 0
 
     picture = read_frames(tmp_path / "out.mp4")[5].rgb
     assert abs(picture[:, :24].mean() - 60) < 5
     assert abs(picture[:, -24:].mean() - 195) < 5
+
+
+def test_pictures_too_wide_for_the_encoder_are_one_clear_line(
+    tmp_path: Path, stylize: Stylize, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_clip(tmp_path / "in.mkv", frames=1, codec="ffv1", pixel_format="bgr0", audio=False, size=(8400, 64))
+
+    assert stylize(source, tmp_path / "out.mp4", "--split", "side") == 1
+
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "the encoder failed on 16800x64 yuv420p" in error
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("width", [64, 63])
+def test_side_by_side_doubles_the_width_and_keeps_the_sound(
+    width: int, tmp_path: Path, stylize: Stylize, invert_style: Path
+) -> None:
+    source = write_clip(
+        tmp_path / "in.mp4",
+        size=(width, 48),
+        pixel_format="yuv444p",
+        picture=lambda number, size: np.full((size[1], size[0], 3), 60, np.uint8),
+    )
+
+    assert stylize(source, tmp_path / "out.mp4", "--split", "side", style=invert_style) == 0
+
+    after = read_frames(tmp_path / "out.mp4")
+    assert after[5].rgb.shape == (48, 2 * width, 3)
+    assert abs(after[5].rgb[:, : width - 2].mean() - 60) < 5
+    assert abs(after[5].rgb[:, width + 2 :].mean() - 195) < 5
+    assert [frame.pts_s for frame in after] == [frame.pts_s for frame in read_frames(source)]
+    copied = streams_of(tmp_path / "out.mp4", "audio")
+    assert [stream.packets for stream in copied] == [stream.packets for stream in streams_of(source, "audio")]
 
 
 @pytest.mark.parametrize(

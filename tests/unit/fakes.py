@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -14,17 +14,19 @@ Picture = NDArray[np.uint8]
 
 
 class FakeEngine:
-    """Applies `work` to every picture, notes the sizes it was given."""
+    """Applies `work` to every picture, notes the sizes and the further inputs that it was given."""
 
     def __init__(self, work: Callable[[Picture], Picture] = np.copy, *, workers: int = 1) -> None:
         self.description = "a fake engine"
         self.device = "cpu"
         self.workers = workers
         self.shapes: list[tuple[int, ...]] = []
+        self.extras: list[Mapping[str, NDArray[np.float32]] | None] = []
         self._work = work
 
-    def infer(self, rgb: Picture) -> Picture:
+    def infer(self, rgb: Picture, extra: Mapping[str, NDArray[np.float32]] | None = None) -> Picture:
         self.shapes.append(rgb.shape)
+        self.extras.append(extra)
         return self._work(rgb)
 
     def close(self) -> None:
@@ -32,10 +34,16 @@ class FakeEngine:
 
 
 class FakeSource:
-    """Yields `count` frames whose pixels are their index; raises `error` instead of frame `fails_at`."""
+    """Yields `count` frames whose pixels are their index, or that of the first of `alike` frames that look the same.
 
-    def __init__(self, count: int, *, fails_at: int | None = None, error: BaseException | None = None) -> None:
+    Raises `error` instead of frame `fails_at`.
+    """
+
+    def __init__(
+        self, count: int, *, alike: int = 1, fails_at: int | None = None, error: BaseException | None = None
+    ) -> None:
         self._count = count
+        self._alike = alike
         self._fails_at = fails_at
         self._error = error
         self.taken = 0
@@ -45,7 +53,8 @@ class FakeSource:
             if index == self._fails_at and self._error is not None:
                 raise self._error
             self.taken += 1
-            yield Frame(np.full((16, 16, 3), index % 256, np.uint8), Fraction(index, 25), Fraction(1, 25), index)
+            level = (index - index % self._alike) % 256
+            yield Frame(np.full((16, 16, 3), level, np.uint8), Fraction(index, 25), Fraction(1, 25), index)
 
     def close(self) -> None:
         pass

@@ -3,16 +3,15 @@
 import string
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from realtime.batch import VIDEO_SUFFIXES, BatchResult, plan_batch, result_table, run_batch
+from realtime.batch import PICTURES, VIDEO_SUFFIXES, BatchResult, plan_batch, result_table, run_batch
 from realtime.errors import InputError, OutputError, UsageError
-from realtime.progress import NoProgress
-from realtime.video_job import JobReport, VideoJobs
+from realtime.job_report import JobReport
 from realtime.video_sink import FORMAT_OF_SUFFIX
 
 NAMES = st.text(string.ascii_letters + string.digits + " ._-äß", min_size=1, max_size=12).filter(
@@ -26,6 +25,7 @@ def _report(frames: int, run_s: float, output: str) -> JobReport:
         input="in.mp4",
         output=output,
         style="great-wave",
+        style_pictures=(),
         engine="a fake engine",
         encoder="libx264",
         frames=frames,
@@ -35,9 +35,13 @@ def _report(frames: int, run_s: float, output: str) -> JobReport:
         cores_used=1.5,
         peak_memory_mb=None,
         stage_ms={},
+        frames_reused=0,
         corrupt_packets=0,
         repaired_timestamps=0,
-        cuts=0,
+        cuts=(),
+        coherence=None,
+        options={},
+        versions={},
         notes=(),
     )
 
@@ -64,6 +68,18 @@ def test_container_is_kept_where_it_holds_exact_times(name: str, output: str) ->
     pairs = plan_batch([Path("x.mp4"), Path(name)], Path("folder"))
 
     assert pairs[1] == (Path(name), Path("folder") / output)
+
+
+def test_folder_of_pictures_stands_for_the_pictures_in_it(tmp_path: Path) -> None:
+    _make_files(tmp_path / "in", ["b.jpg", "a.TIF", "clip.mp4", "c.webp"])
+
+    pairs = plan_batch([tmp_path / "in"], tmp_path / "out", PICTURES)
+
+    assert [(source.name, target.name) for source, target in pairs] == [
+        ("a.TIF", "a.png"),
+        ("b.jpg", "b.jpg"),
+        ("c.webp", "c.webp"),
+    ]
 
 
 def test_folder_stands_for_the_videos_in_it_in_the_order_of_their_names(tmp_path: Path) -> None:
@@ -152,16 +168,16 @@ class FakeJobs:
         self.ran: list[str] = []
         self._errors = errors
 
-    def run(self, input_path: Path, output_path: Path, listener: object) -> JobReport:
+    def run(self, input_path: Path, output_path: Path) -> JobReport:
         self.ran.append(input_path.name)
         if input_path.name in self._errors:
             raise self._errors[input_path.name]
         return _report(1, 1.0, str(output_path))
 
 
-def _run(jobs: FakeJobs, folder: Path, names: str) -> list[BatchResult]:
+def _run(jobs: FakeJobs, folder: Path, names: str) -> list[BatchResult[JobReport]]:
     pairs = [(Path(f"{name}.mp4"), folder / f"{name}.mp4") for name in names]
-    return run_batch(cast(VideoJobs, jobs), pairs, NoProgress())
+    return run_batch(jobs.run, pairs)
 
 
 def test_error_ends_its_own_job_only(tmp_path: Path) -> None:
@@ -200,7 +216,7 @@ def test_output_folder_that_cannot_be_made_is_an_output_error(name: str, tmp_pat
 
 
 def test_table_has_a_line_for_each_input() -> None:
-    def result(name: str, **outcome: Any) -> BatchResult:
+    def result(name: str, **outcome: Any) -> BatchResult[JobReport]:
         return BatchResult(Path("in") / name, Path("out") / name, outcome.get("report"), outcome.get("error"))
 
     table = result_table(

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from realtime import catalogue
-from realtime.catalogue import CATALOGUE_FILE, CATALOGUE_SCHEMA, load_catalogue, read_model, resolve_style
+from realtime.catalogue import (
+    CATALOGUE_FILE,
+    CATALOGUE_SCHEMA,
+    Style,
+    encoder_of,
+    load_catalogue,
+    read_model,
+    resolve_style,
+)
 from realtime.errors import StyleError, UsageError
 
 MODEL = b"the weights of a style"
@@ -116,6 +124,19 @@ def test_picture_as_style_is_answered_with_what_there_is(folder: Path) -> None:
         UsageError, match=r"pictures as styles need an any-style model.*great-wave, starry-night.*\.onnx"
     ):
         resolve_style(str(picture))
+
+
+def test_picture_that_is_missing_is_no_name(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"no style is called 'no\.jpg', and there is no such file"):
+        resolve_style("no.jpg")
+
+
+@pytest.mark.parametrize("encoder", [None, {}, {"file": "x.onnx"}, "x.onnx"])
+def test_any_style_card_without_encoder_is_refused(encoder: object, folder: Path) -> None:
+    model = Style("any", "Any", folder / "any.onnx", None, None, {"kind": "adain", "encoder": encoder})
+
+    with pytest.raises(StyleError, match=r"the card of any names no encoder.*reinstall stylecast"):
+        encoder_of(model)
 
 
 @pytest.mark.parametrize("schema", [0, CATALOGUE_SCHEMA + 1, "1", None])

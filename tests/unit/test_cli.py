@@ -25,6 +25,21 @@ def test_every_style_is_a_line_with_its_name_title_and_artist(capsys: pytest.Cap
         assert line.endswith(f"  {style.title} ({style.card['artist']}, {style.card['year']})")
 
 
+@pytest.mark.usefixtures("any_style_catalogue")
+def test_any_style_model_says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["styles"]) == 0
+
+    assert capsys.readouterr().out.splitlines()[1].endswith("Colours of any picture (any picture: --style PICTURE)")
+
+
+def test_damaged_encoder_is_one_line(any_style_catalogue: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (any_style_catalogue / "encoder.onnx").write_bytes(b"cut off")
+
+    assert main(["styles"]) == 1
+
+    assert "the weights of style colours (encoder) are damaged" in capsys.readouterr().err
+
+
 def test_titles_stand_below_one_another(capsys: pytest.CaptureFixture[str]) -> None:
     main(["styles"])
 

@@ -1,11 +1,11 @@
-"""What is done last: strength, colours, enlarging along the frame's edges, the split view."""
+"""What is done last: strength, colours, enlarging along the frame's edges."""
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime.finish import enlarge_guided, finish, split_view, with_colors_of
+from realtime.finish import enlarge_guided, finish, with_colors_of
 from realtime.settings import Controls
 from realtime.stylizer import Stylized
 
@@ -57,6 +57,22 @@ def test_strength_blends_frame_and_style(strength: float) -> None:
     picture = finish(frame, Stylized(frame, stylized), Controls(strength=strength))
 
     assert np.abs(picture - (strength * stylized + (1 - strength) * frame)).max() <= 0.51
+
+
+def test_strength_that_the_network_has_applied_is_not_applied_again() -> None:
+    frame, stylized = _noise(1), _noise(2)
+
+    picture = finish(frame, Stylized(frame, stylized, has_strength=True), Controls(strength=0.5))
+
+    assert np.array_equal(picture, stylized)
+
+
+def test_strength_zero_is_the_frame_even_where_the_network_only_comes_close() -> None:
+    frame = _noise(1)
+
+    made = Stylized(frame, np.clip(frame, 3, 250), has_strength=True)
+
+    assert np.array_equal(finish(frame, made, Controls(strength=0)), frame)
 
 
 def test_inputs_are_not_written_to() -> None:
@@ -131,17 +147,3 @@ def test_edge_that_the_style_dropped_does_not_come_back() -> None:
     flat = np.full_like(made.stylized, 120)
 
     assert _difference(enlarge_guided(frame, Stylized(made.content, flat)), np.full_like(frame, 120)) == 0
-
-
-@pytest.mark.parametrize("width", [1, 2, 15, 16, 17, 40, 41])
-def test_split_view_shows_before_left_and_after_right(width: int) -> None:
-    before, after = np.full((8, width, 3), 10, np.uint8), np.full((8, width, 3), 250, np.uint8)
-
-    picture = split_view(before, after)
-
-    middle = width // 2
-    assert picture.shape == before.shape
-    assert (picture[:, : max(0, middle - 1)] == 10).all()
-    assert (picture[:, middle + 1 :] == 250).all()
-    assert (after == 250).all()
-    assert (picture == 255).any() == (width > 16)

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from realtime.errors import InputError, OutputError, StylizeError
 from realtime.pipeline import STAGES, FilePipeline
 from realtime.settings import Controls
+from realtime.split import Split
+from realtime.style_code import StyleCode
 from realtime.stylizer import Stylizer
 
 from .fakes import FakeEngine, FakeSink, FakeSmoother, FakeSource
@@ -38,7 +40,7 @@ def _pipeline(
     engine: FakeEngine | None = None,
     smoother: FakeSmoother | None = None,
     controls: Controls | None = None,
-    split: bool = False,
+    split: Split | None = None,
 ) -> FilePipeline:
     engine = engine or FakeEngine()
     return FilePipeline(
@@ -67,6 +69,21 @@ def test_no_frame_is_lost_and_none_overtakes_another(workers: int) -> None:
     assert [frame.index for frame in sink.frames] == list(range(FRAMES))
     assert [frame.pts_s for frame in sink.frames] == [Fraction(index, 25) for index in range(FRAMES)]
     assert all((frame.rgb == 255 - frame.index).all() for frame in sink.frames)
+
+
+def test_strength_goes_into_an_any_style_network_and_is_not_blended_again() -> None:
+    engine, sink = FakeEngine(np.bitwise_not), FakeSink()
+    code = StyleCode(np.ones((1, 2, 3), np.float32))
+    controls = Controls(strength=0.5)
+
+    pipeline = FilePipeline(
+        FakeSource(6, alike=2), Stylizer(engine, code=code), FakeSmoother(), sink, workers=1, controls=controls
+    )
+    pipeline.run(lambda _: None)
+
+    assert [extra["strength"].tolist() for extra in engine.extras if extra] == [[0.5]] * 3
+    assert pipeline.frames_reused == 3
+    assert [int(frame.rgb[0, 0, 0]) for frame in sink.frames] == [255, 255, 253, 253, 251, 251]
 
 
 def test_workers_stylise_at_the_same_time() -> None:
@@ -186,7 +203,7 @@ def test_controls_and_split_reach_the_picture() -> None:
         engine=engine,
         smoother=smoother,
         controls=Controls(strength=0.5, smoothing=0.3),
-        split=True,
+        split=Split("wipe"),
     ).run(lambda _: None)
 
     assert smoother.smoothings == [0.3] * 3
@@ -204,7 +221,7 @@ def test_frames_of_the_source_are_not_written_to() -> None:
         def __iter__(self) -> Iterator[Any]:
             return iter(frames)
 
-    _pipeline(Given(3), FakeSink(), engine=FakeEngine(lambda rgb: 255 - rgb), split=True).run(lambda _: None)
+    _pipeline(Given(3), FakeSink(), engine=FakeEngine(lambda rgb: 255 - rgb), split=Split("wipe")).run(lambda _: None)
 
     assert all(np.array_equal(frame.rgb, before) for frame, before in zip(frames, given, strict=True))
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from realtime.errors import OutputError
+from realtime.job_report import JobListener, JobReport
 from realtime.progress import (
     JSON_INTERVAL_S,
     LINE_INTERVAL_S,
@@ -18,12 +19,12 @@ from realtime.progress import (
     make_listener,
     summary,
 )
-from realtime.video_job import JobListener, JobReport
 
 REPORT = JobReport(
     input="in.mp4",
     output="out.mp4",
     style="great-wave",
+    style_pictures=(),
     engine="a fake engine",
     encoder="libx264",
     frames=50,
@@ -33,9 +34,13 @@ REPORT = JobReport(
     cores_used=1.5,
     peak_memory_mb=123.4,
     stage_ms={"decode": 1.0},
+    frames_reused=0,
     corrupt_packets=0,
     repaired_timestamps=0,
-    cuts=0,
+    cuts=(),
+    coherence=None,
+    options={},
+    versions={},
     notes=(),
 )
 
@@ -60,7 +65,11 @@ def _report(**changes: Any) -> JobReport:
 
 def _start(listener: JobListener, frames_expected: int | None = 50) -> None:
     listener.started(
-        input_path=Path("in.mp4"), output_path=Path("out.mp4"), engine="a fake engine", frames_expected=frames_expected
+        input_path=Path("in.mp4"),
+        output_path=Path("out.mp4"),
+        style="great-wave",
+        engine="a fake engine",
+        frames_expected=frames_expected,
     )
 
 
@@ -79,7 +88,7 @@ def test_lines_come_at_the_start_in_the_interval_and_at_the_end() -> None:
     listener.finished(REPORT)
 
     assert stream.getvalue().splitlines() == [
-        "in.mp4 -> out.mp4, a fake engine",
+        "in.mp4 -> out.mp4, great-wave, a fake engine",
         "50 of 500 frames, 10.0 fps, 45 s left",
         "100 of 500 frames, 10.0 fps, 40 s left",
         "out.mp4: 50 frames in 4.0 s, 12.5 fps; a fake engine; libx264, peak memory 123 MB",

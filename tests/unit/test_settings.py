@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.settings import (
+    MIXED_STYLES_MAX,
+    PICTURE_OPTIONS,
     SIZE_MAX_PX,
     SIZE_MIN_PX,
     Controls,
@@ -16,6 +18,7 @@ from realtime.settings import (
     add_options,
     default_text,
     key_value,
+    mix_weights,
     read_options,
     size_px,
     time_s,
@@ -27,13 +30,15 @@ GIVEN = {
     "strength": (["--strength", "0.25"], 0.25),
     "smoothing": (["--smoothing", "0"], 0.0),
     "keep_colors": (["--keep-colors"], True),
-    "style": (["--style", "folder/some name.onnx"], "folder/some name.onnx"),
+    "style": (["--style", "folder/some, name.jpg", "--style", "x:1"], ("folder/some, name.jpg", "x:1")),
+    "mix": (["--mix", "3,1"], (0.75, 0.25)),
     "size": (["--size", "360"], 360),
     "device": (["--device", "intel-gpu"], "intel-gpu"),
     "engine": (["--engine", "openvino"], "openvino"),
     "start": (["--start", "1:02.5"], Fraction(125, 2)),
     "end": (["--end", "90"], Fraction(90)),
-    "split": (["--split"], True),
+    "split": (["--split", "side"], "side"),
+    "measure": (["--measure"], True),
     "codec": (["--codec", "hevc"], "hevc"),
     "crf": (["--crf", "0"], 0),
     "preset": (["--preset", "slow"], "slow"),
@@ -126,6 +131,43 @@ def test_strength_that_is_no_number_is_refused() -> None:
         unit_interval("much")
 
 
+@given(st.lists(st.floats(0, 1000), min_size=2, max_size=MIXED_STYLES_MAX).filter(lambda weights: sum(weights) > 1e-6))
+def test_weights_of_a_mix_become_shares_in_their_proportion(weights: list[float]) -> None:
+    shares = mix_weights(",".join(map(repr, weights)))
+
+    assert sum(shares) == pytest.approx(1)
+    assert shares == pytest.approx([weight / sum(weights) for weight in weights])
+
+
+@given(st.text())
+def test_any_text_is_a_mix_or_refused(text: str) -> None:
+    try:
+        shares = mix_weights(text)
+    except argparse.ArgumentTypeError:
+        return
+    assert sum(shares) == pytest.approx(1)
+    assert all(0 <= share <= 1 for share in shares)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not a number"),
+        ("1", "must have 2 to 4 weights"),
+        ("1,1,1,1,1", "must have 2 to 4 weights"),
+        ("1,", "not a number"),
+        ("1;2", "not a number"),
+        ("0,0", "not all of them 0"),
+        ("1,-1", "from 0 to 1000"),
+        ("1,nan", "from 0 to 1000"),
+        ("inf,1", "from 0 to 1000"),
+    ],
+)
+def test_what_is_no_mix_is_refused(text: str, words: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=words):
+        mix_weights(text)
+
+
 @given(st.integers(SIZE_MIN_PX, SIZE_MAX_PX))
 def test_size_is_kept(value: int) -> None:
     assert size_px(str(value)) == value
@@ -182,6 +224,21 @@ def test_option_reaches_the_parser_and_comes_back(declared: Declared, item: Fiel
 @pytest.mark.parametrize("declared", [Controls, Settings])
 def test_nothing_given_is_the_defaults(declared: Declared) -> None:
     assert _parse(declared, []) == declared()
+
+
+def test_command_may_have_some_of_the_options_and_the_defaults_of_the_others() -> None:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    add_options(parser, Settings, only=PICTURE_OPTIONS)
+
+    assert read_options(parser.parse_args(["--size", "360"]), Settings) == Settings(size=360)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--crf", "20"])
+
+
+def test_options_of_pictures_are_declared() -> None:
+    declared = {item.name for declared in (Controls, Settings) for item in dataclasses.fields(declared)}
+
+    assert declared > PICTURE_OPTIONS
 
 
 def test_repeatable_option_does_not_grow_from_one_parse_to_the_next() -> None:

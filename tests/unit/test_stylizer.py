@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from realtime.engine import SIZE_MIN_PX, SIZE_MULTIPLE
 from realtime.errors import StyleError
+from realtime.graph import SIZE_MIN_PX, SIZE_MULTIPLE
+from realtime.style_code import StyleCode
 from realtime.stylizer import MARGIN_PX, Stylizer
 
 from .fakes import FakeEngine
@@ -91,6 +92,34 @@ def test_flat_picture_stays_flat_when_scaled() -> None:
     made = Stylizer(FakeEngine(), size_px=64).stylize(picture)
 
     assert np.array_equal(np.unique(made.stylized.reshape(-1, 3), axis=0), [[10, 100, 200]])
+
+
+def _code(level: float) -> StyleCode:
+    return StyleCode(np.full((1, 2, 3), level, np.float32))
+
+
+def test_feed_forward_network_gets_the_picture_alone_and_leaves_the_strength_to_others() -> None:
+    engine = FakeEngine()
+
+    made = Stylizer(engine).stylize(_picture(16, 16), strength=0.5)
+
+    assert engine.extras == [None]
+    assert not made.has_strength
+
+
+def test_change_of_strength_or_code_takes_effect_with_the_next_picture() -> None:
+    engine = FakeEngine()
+    stylizer = Stylizer(engine, code=_code(1))
+    picture = _picture(16, 16)
+
+    first = stylizer.stylize(picture, strength=0.25)
+    stylizer.code = _code(2)
+    stylizer.stylize(picture, strength=0.75)
+
+    assert first.has_strength
+    seen = [(extra["statistics"].max(), extra["strength"].tolist()) for extra in engine.extras if extra]
+    assert seen == [(1, [0.25]), (2, [0.75])]
+    assert all(value.dtype == np.float32 for extra in engine.extras if extra for value in extra.values())
 
 
 def test_network_that_changes_the_size_is_no_style() -> None:

@@ -1,0 +1,129 @@
+"""The options of `stylize-keyframe`, and the settings that they stand for. No heavy imports: `--help` reads this."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realtime.command import make_parser, path_argument
+from realtime.settings import SIZE_MAX_PX, time_s
+
+if TYPE_CHECKING:
+    from training.keyframe import KeyframeSettings
+
+# Iterations between two saved states: one is 0.3 GB at 512x512.
+STATE_INTERVAL = 50
+SIZE_MIN_PX = 32
+
+
+def make_keyframe_parser() -> argparse.ArgumentParser:
+    parser = make_parser("stylize-keyframe", "Stylise one picture, or one frame of a video, by optimising its pixels.")
+    add = parser.add_argument
+    add("content", type=path_argument, metavar="CONTENT", help="picture, or video with --at or --frame")
+    add(
+        "styles",
+        type=_share_argument,
+        nargs="+",
+        metavar="STYLE[=SHARE]",
+        help="one or more style pictures; several are mixed by their shares [1]",
+    )
+    add("-o", "--output", type=path_argument, required=True, metavar="FILE", help="a PNG, JPEG or WebP")
+    moment = parser.add_mutually_exclusive_group()
+    moment.add_argument("--at", type=time_s, metavar="TIME", help="moment of the video (12.5 or 0:01:02.5)")
+    moment.add_argument("--frame", type=_count, metavar="N", help="frame of the video, counted from 0")
+    add("--size", type=_size, default=512, metavar="PX", help="short side of the result [%(default)s]")
+    add("--style-size", type=_size, metavar="PX", help="short side of the style pictures beside it [--size]")
+    add("--scales", type=_positive, default=1, metavar="N", help="sizes from coarse to fine, each twice the last [1]")
+    add("--iterations", type=_positive, default=300, metavar="N", help="at each scale [%(default)s]")
+    add("--optimizer", choices=("lbfgs", "adam"), default="lbfgs", help="[%(default)s]")
+    add("--start", default="content", metavar="content|noise|FILE", help="first picture [%(default)s]")
+    add("--seed", type=_count, default=1, metavar="N", help="of the noise [%(default)s]")
+    add("--style-weight", type=_weight, default=15.0, metavar="W", help="beside content's 1 [%(default)s]")
+    add("--tv-weight", type=_weight, default=0.0, metavar="W", help="total variation: smoothness [%(default)s]")
+    add("--content-layer", type=_share, action="append", metavar="LAYER[=W]", help="repeatable [relu4_1]")
+    add("--style-layer", type=_share, action="append", metavar="LAYER[=W]", help="repeatable [relu1_1 to relu4_1]")
+    add("--pooling", choices=("max", "average"), default="max", help="of VGG19 [%(default)s]")
+    add(
+        "--keep-colors",
+        nargs="?",
+        const="luminance",
+        choices=("luminance", "match"),
+        help="keep the content's colours: paint in luminance only, or give the style its colours first [luminance]",
+    )
+    add("--preview-every", type=_positive, metavar="N", help="save a PNG beside the output every N iterations")
+    add(
+        "--resume",
+        type=path_argument,
+        metavar="FILE.pt",
+        help=f"keep the state here, every {STATE_INTERVAL} iterations and at Ctrl-C; continue from it if there is one",
+    )
+    add("--vgg", type=path_argument, metavar="FILE", help="VGG19 as safetensors [torchvision's, downloaded once]")
+    add("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="of VGG19 [%(default)s]")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="[%(default)s]")
+    add("--report", type=path_argument, metavar="FILE.json", help="write losses and settings as JSON")
+    add("--overwrite", action="store_true", help="replace an existing output")
+    return parser
+
+
+def settings_of(options: argparse.Namespace) -> "KeyframeSettings":
+    """Return the settings that the options stand for. Raises ValueError if they do not fit together."""
+    from training.gatys_objective import ObjectiveWeights
+    from training.keyframe import KeyframeSettings
+
+    weights = ObjectiveWeights(style=options.style_weight, total_variation=options.tv_weight)
+    if options.content_layer:
+        weights = dataclasses.replace(weights, content_layers=dict(options.content_layer))
+    if options.style_layer:
+        weights = dataclasses.replace(weights, style_layers=dict(options.style_layer))
+    return KeyframeSettings(
+        size_px=options.size,
+        style_size_px=options.style_size,
+        scales=options.scales,
+        iterations=options.iterations,
+        method=options.optimizer,
+        start=options.start if options.start in ("content", "noise") else "content",
+        seed=options.seed,
+        weights=weights,
+        pooling=options.pooling,
+        keep_colors=options.keep_colors,
+        precision=options.precision,
+    )
+
+
+def _share(text: str) -> tuple[str, float]:
+    """Parse NAME or NAME=WEIGHT."""
+    name, separator, weight = text.rpartition("=")
+    return (name, _weight(weight)) if separator else (text, 1.0)
+
+
+def _share_argument(text: str) -> tuple[str, float]:
+    """Parse FILE or FILE=SHARE; a file whose name holds the sign is taken as it is."""
+    return (text, 1.0) if Path(text).exists() else _share(text)
+
+
+def _weight(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} must be 0 or more")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal() or not SIZE_MIN_PX <= int(text) <= SIZE_MAX_PX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {SIZE_MIN_PX} to {SIZE_MAX_PX}")
+    return int(text)

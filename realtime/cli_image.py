@@ -1,0 +1,76 @@
+"""`stylize-image`: stylise still pictures."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from .command import EXIT_FAILED, Interrupts, make_parser, path_argument, run_command
+from .errors import UsageError
+from .settings import PICTURE_OPTIONS, Controls, Settings, add_options, read_options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = _parser()
+    options = parser.parse_intermixed_args(arguments)
+    return run_command(parser.prog, lambda interrupts: _run(options, interrupts))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser(
+        "stylize-image",
+        "Stylise a picture with a neural network, at its own size. Several pictures, or a folder, go into an output "
+        "folder.",
+    )
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=path_argument,
+        metavar="INPUT ... OUTPUT",
+        help="one or more pictures or folders, then the output",
+    )
+    add_options(parser, Controls, only=PICTURE_OPTIONS)
+    add_options(parser, Settings, only=PICTURE_OPTIONS)
+    return parser
+
+
+def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
+    # Imported here: `--help` must not wait for OpenCV and Pillow.
+    from .batch import PICTURES, error_text, plan_batch, run_batch
+    from .output_file import require_paths
+    from .picture import SAVE_OPTIONS
+    from .picture_job import PictureJobs, PictureReport
+    from .style_choice import choose_style
+
+    interrupts.check()
+    settings, controls = read_options(options, Settings), read_options(options, Controls)
+    if len(options.paths) < 2:
+        raise UsageError("give at least one input and the output: stylize-image INPUT OUTPUT")
+    *inputs, output = options.paths
+    try:
+        pairs = plan_batch(inputs, output, PICTURES)
+        single = len(pairs) == 1 and pairs[0][1] == output
+        if single:
+            require_paths(*pairs[0], suffixes=SAVE_OPTIONS, overwrite=settings.overwrite)
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise UsageError(f"cannot use {error.filename}: {error.strerror}") from error
+    style = choose_style(settings.style, settings.mix)
+    with PictureJobs(style, settings, controls, check_stop=interrupts.check) as jobs:
+
+        def run(input_path: Path, output_path: Path) -> PictureReport:
+            report = jobs.run(input_path, output_path)
+            for note in report.notes:
+                print(f"note: {input_path}: {note}", file=sys.stderr)
+            print(
+                f"{report.output}: {report.width}x{report.height} in {report.run_s:.1f} s; "
+                f"{report.style}; {report.engine}",
+                file=sys.stderr,
+            )
+            return report
+
+        if single:
+            run(*pairs[0])
+            return 0
+        failed = [result for result in run_batch(run, pairs) if result.error is not None]
+    for result in failed:
+        print(f"{result.input_path}: FAILED: {error_text(result.error)}", file=sys.stderr)
+    return EXIT_FAILED if failed else 0

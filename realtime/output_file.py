@@ -1,0 +1,98 @@
+"""An output file that is written under a hidden name and takes its own only when it is whole."""
+
+import errno
+import os
+import secrets
+from collections.abc import Collection
+from pathlib import Path
+
+from .errors import InputError, OutputError, UsageError
+
+_PART_SUFFIX = ".part"
+# Characters of the final name that the hidden file shows: with all of them it could be too long for the file system.
+_PART_NAME_LENGTH = 40
+
+
+class OutputFile:
+    """A file that becomes `path`: create and write `part`, then `take_name`; `close` removes what is left of it.
+
+    A file that has the name by then is replaced only with `overwrite`.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool) -> None:
+        self.path = path
+        self.part = path.with_name(f".{path.name[:_PART_NAME_LENGTH]}.{secrets.token_hex(4)}{_PART_SUFFIX}")
+        self._overwrite = overwrite
+
+    def __enter__(self) -> "OutputFile":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def take_name(self) -> None:
+        """Bring the part to the disk and give it its name.
+
+        Raises:
+            OutputError: a file took the name meanwhile.
+            OSError: the disk is full or gone; `write_error` tells it.
+        """
+        with self.part.open("rb") as file:
+            os.fsync(file.fileno())
+        if self._overwrite:
+            os.replace(self.part, self.path)
+            return
+        try:
+            os.link(self.part, self.path)  # unlike a rename, it never replaces a file; `close` removes the other name
+        except OSError as error:
+            if os.path.lexists(self.path):
+                problem = "a file of that name appeared while the job ran; the result was removed, give another output"
+                raise OutputError(f"cannot write {self.path}: {problem}, or --overwrite") from error
+            os.replace(self.part, self.path)  # a file system without links
+
+    def close(self) -> None:
+        self.part.unlink(missing_ok=True)
+
+
+def write_error(path: Path, error: Exception, reason: str) -> OutputError:
+    """Return the error that tells why `path` could not be written; `reason` are the words of `error`."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        reason = f"the disk is full ({reason}); free space or choose another folder"
+    return OutputError(f"cannot write {path}: {reason}")
+
+
+def require_suffix(path: Path, suffixes: Collection[str]) -> None:
+    """Refuse an output of another suffix.
+
+    Raises:
+        UsageError: the suffix is not one of `suffixes`.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise UsageError(f"{path}: the output must end in {', '.join(suffixes)}, not in {path.suffix or 'nothing'!r}")
+
+
+def require_paths(input_path: Path, output_path: Path, *, suffixes: Collection[str], overwrite: bool) -> None:
+    """Refuse what would lose data or cannot work, before anything is opened.
+
+    Raises:
+        InputError: no such input.
+        UsageError: output is the input, exists already, or has none of `suffixes`.
+        OutputError: the folder of the output is missing or not writable.
+    """
+    if not input_path.exists():
+        raise InputError(f"input not found: {input_path}")
+    folder = output_path.parent
+    if not folder.is_dir():
+        raise OutputError(f"the folder of the output does not exist: {folder}; create it first")
+    if output_path.is_dir():
+        raise UsageError(f"the output is a folder, but the input is one file: {output_path}; give a file name")
+    require_suffix(output_path, suffixes)
+    if os.path.lexists(output_path):  # a link that leads nowhere takes the name, too
+        if output_path.exists() and output_path.samefile(input_path):
+            raise UsageError(f"input and output are the same file: {input_path}; give another output")
+        if not overwrite:
+            raise UsageError(f"the output exists: {output_path}; add --overwrite to replace it")
+        if not (output_path.is_file() or output_path.is_symlink()):
+            raise UsageError(f"the output is not a regular file but a pipe or device: {output_path}; give another")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"the folder of the output is not writable: {folder}")

@@ -1,0 +1,104 @@
+"""One still picture in, one stylised picture out."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .errors import UsageError
+from .finish import finish
+from .loaded_style import LoadedStyle, load_style
+from .output_file import OutputFile, require_paths, write_error
+from .picture import SAVE_OPTIONS, keeps_alpha, read_picture, write_picture
+from .settings import Controls, Settings
+from .split import Split
+from .style_choice import StyleChoice
+
+
+@dataclass(frozen=True, slots=True)
+class PictureReport:
+    """What a finished picture is: size in pixels, `run_s` wall-clock seconds with reading and writing."""
+
+    output: Path
+    width: int
+    height: int
+    style: str
+    engine: str
+    run_s: float
+    notes: tuple[str, ...]
+
+
+class PictureJobs:
+    """Stylises picture files with one style and one set of options; the network is loaded once for all of them.
+
+    `check_stop` is called before each job; what it raises ends the job.
+
+    Raises:
+        StylizeError: style, engine or options cannot be used.
+    """
+
+    def __init__(
+        self,
+        style: StyleChoice,
+        settings: Settings,
+        controls: Controls,
+        *,
+        check_stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._style = style
+        self._settings = settings
+        self._controls = controls
+        self._check_stop = check_stop
+        self._clock: Callable[[], float] = time.perf_counter
+        self._loaded: LoadedStyle = load_style(style, engine=settings.engine, device=settings.device)
+        self._stylizer = self._loaded.stylizer(size_px=settings.size)
+
+    def __enter__(self) -> "PictureJobs":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._loaded.close()
+
+    def run(self, input_path: Path, output_path: Path) -> PictureReport:
+        """Stylise one picture; on failure nothing is left under `output_path` that was not there before.
+
+        Raises:
+            StylizeError: the input cannot be read or the output not be written.
+        """
+        self._check_stop()
+        settings = self._settings
+        require_paths(input_path, output_path, suffixes=SAVE_OPTIONS, overwrite=settings.overwrite)
+        for picture_path in self._style.pictures:
+            if output_path.exists() and output_path.samefile(picture_path):
+                raise UsageError(f"the output would overwrite the picture of the style: {output_path}; give another")
+        started_s = self._clock()
+        picture = read_picture(input_path)
+        made = self._stylizer.stylize(picture.rgb, strength=self._controls.strength)
+        stylized, alpha = finish(picture.rgb, made, self._controls), picture.alpha
+        if settings.split is not None:
+            split = Split(settings.split)
+            stylized = split.join(picture.rgb, stylized)
+            alpha = split.join(alpha, alpha) if alpha is not None else None
+        suffix = output_path.suffix.lower()
+        with OutputFile(output_path, overwrite=settings.overwrite) as file:
+            try:
+                write_picture(file.part, replace(picture, rgb=stylized, alpha=alpha), suffix=suffix)
+                file.take_name()
+            except (OSError, ValueError) as error:  # Pillow tells with a ValueError what a format cannot hold
+                raise write_error(output_path, error, getattr(error, "strerror", None) or str(error)) from error
+        height, width = stylized.shape[:2]
+        notes = picture.notes
+        if alpha is not None and not keeps_alpha(suffix):
+            notes = (*notes, f"{suffix} holds no transparency: the picture is put on white")
+        return PictureReport(
+            output=output_path,
+            width=width,
+            height=height,
+            style=self._style.label,
+            engine=self._loaded.engine.description,
+            run_s=self._clock() - started_s,
+            notes=notes,
+        )

@@ -1,0 +1,197 @@
+"""`stylize-keyframe`: pictures and video frames in, a picture out, nothing lost and nothing overwritten."""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
+
+from PIL import Image  # noqa: E402
+
+from export import cli_keyframe  # noqa: E402
+from tests.media import MediaWriter, numbered, read_number  # noqa: E402
+from training.keyframe import Keyframe  # noqa: E402
+
+Run = Callable[..., int]
+QUICK = (
+    "--size", "32", "--iterations", "2", "--precision", "fp32", "--device", "cpu", "--content-layer", "relu2_1",
+    "--style-layer", "relu1_1",
+)  # fmt: skip
+
+
+@pytest.fixture
+def run(vgg_file: Path, pictures: Path, tmp_path: Path) -> Run:
+    """Stylise picture 0 like picture 1 into `out.png`; returns the exit code."""
+
+    def keyframe(*more: object, content: Path = pictures / "0.png", styles: tuple[object, ...] = ()) -> int:
+        chosen = styles or (pictures / "1.png",)
+        output = ("-o", tmp_path / "out.png") if "-o" not in more else ()
+        arguments = (content, *chosen, *output, "--vgg", vgg_file, *QUICK, *more)
+        return cli_keyframe.main([str(argument) for argument in arguments])
+
+    return keyframe
+
+
+@pytest.fixture
+def _restored_signals() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_a_picture_is_stylised_and_its_losses_are_told(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--report", tmp_path / "report.json") == 0
+
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.size == (40, 32)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["finished"]
+    assert (
+        f"content {report['losses']['content']:.5f}  style {report['losses']['style']:.5f}" in capsys.readouterr().out
+    )
+
+
+def test_a_frame_of_a_video_is_chosen_by_number_or_time(run: Run, tmp_path: Path) -> None:
+    writer = MediaWriter(tmp_path / "in.mp4")
+    writer.video(pts=range(20))
+    writer.write()
+
+    # With next to no weight of style the frame comes out as it went in.
+    plain = ("--style-weight", "0", "--overwrite")
+    for choice, number in ((("--frame", "7"), 7), (("--at", "0.4"), 10), (("--at", "0"), 0)):
+        assert run(*choice, *plain, content=tmp_path / "in.mp4") == 0
+        made = Image.open(tmp_path / "out.png").convert("RGB")
+        assert read_number(np.array(made)) == number
+
+
+def test_several_styles_are_mixed_by_their_shares(run: Run, pictures: Path, tmp_path: Path) -> None:
+    def made(*styles: str) -> bytes:
+        assert run("--overwrite", styles=styles) == 0
+        return (tmp_path / "out.png").read_bytes()
+
+    one, other = str(pictures / "1.png"), str(pictures / "2.png")
+
+    assert made(one, f"{other}=0") == made(one)
+    assert made(one, f"{other}=3") != made(one, other) != made(one)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_the_suffix_tells_the_format(run: Run, tmp_path: Path, suffix: str) -> None:
+    assert run("-o", tmp_path / f"picture{suffix}") == 0
+
+    with Image.open(tmp_path / f"picture{suffix}") as picture:
+        assert picture.format == {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}[suffix]
+
+
+def test_previews_are_saved_beside_the_output(run: Run, tmp_path: Path) -> None:
+    assert run("--preview-every", "2", "--iterations", "5") == 0
+
+    assert sorted(path.name for path in tmp_path.glob("out-*")) == ["out-40x32-0002.png", "out-40x32-0004.png"]
+
+
+@pytest.mark.usefixtures("_restored_signals")
+def test_ctrl_c_saves_the_best_so_far_and_the_same_command_goes_on(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("-o", tmp_path / "whole.png", "--iterations", "6") == 0
+    whole_run = Keyframe.run
+
+    def interrupted(keyframe: Keyframe) -> Iterator[Any]:
+        yield from islice(whole_run(keyframe), 3)
+        signal.raise_signal(signal.SIGINT)
+        yield from islice(whole_run(keyframe), 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyframe, "run", interrupted)
+        state = ("--resume", tmp_path / "state.pt", "--iterations", "6")
+        assert run(*state) == 130
+    assert "stopped" in capsys.readouterr().err
+    assert (tmp_path / "out.png").is_file()
+
+    assert run(*state, "--overwrite") == 0
+
+    assert (tmp_path / "out.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
+
+
+def test_an_output_that_exists_is_kept(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out.png").write_bytes(b"precious")
+
+    assert run() == 2
+
+    assert "--overwrite" in capsys.readouterr().err
+    assert (tmp_path / "out.png").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("-o", "{folder}/out.tiff"), "must end in"),
+        (("-o", "{folder}/missing/out.png"), "does not exist"),
+        (("-o", "{pictures}/0.png", "--overwrite"), "other files"),
+        (("--frame", "3"), "is a picture"),
+        (("--style-layer", "relu9_9"), "relu9_9"),
+        (("--scales", "2"), "begin at 16 px"),
+        (("--start", "{folder}/none.png"), "none.png"),
+        (("--vgg", "{folder}/none.safetensors"), "none.safetensors"),
+        (("--vgg", "{pictures}/2.png"), "2.png"),
+        (("--resume", "{pictures}/2.png"), "cannot be read"),
+    ],
+)
+def test_what_cannot_work_is_told_in_one_line(
+    run: Run, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], told: str
+) -> None:
+    code = run(*(text.format(folder=tmp_path, pictures=pictures) for text in more))
+
+    error = capsys.readouterr().err
+    assert code in (1, 2)
+    assert told in error
+    assert len(error.splitlines()) == 1
+    assert "unexpected" not in error
+
+
+def test_a_video_without_a_moment_is_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(content=tmp_path / "in.mp4") == 2
+
+    assert "--at TIME or --frame N" in capsys.readouterr().err
+
+
+def test_a_frame_beyond_the_end_is_told(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    writer = MediaWriter(tmp_path / "in.mp4")
+    writer.video(pts=range(5))
+    writer.write()
+
+    assert run("--frame", "5", content=tmp_path / "in.mp4") == 2
+
+    assert "has no frame 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_a_frame_is_upright_with_square_pixels(degrees: int, tmp_path: Path) -> None:
+    from fractions import Fraction
+
+    import av
+
+    from export.video_still import read_still
+
+    path = tmp_path / "in.mp4"
+    writer = MediaWriter(path)
+    writer.video(sample_aspect_ratio=Fraction(2)).set_display_rotation(degrees)
+    writer.write()
+    with av.open(str(path)) as container:
+        rotation = next(container.decode(video=0)).rotation
+
+    still = np.array(read_still(path, number=5))
+
+    expected = np.rot90(np.repeat(numbered(5), 2, axis=1), rotation // 90)
+    assert still.shape == expected.shape
+    assert np.abs(still.astype(int) - expected).mean() < 8

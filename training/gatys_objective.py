@@ -1,0 +1,113 @@
+"""What one stylised picture is to minimise: content and Gram style losses on VGG19, and total variation.
+
+The losses are those of `perceptual.py`, so that weights mean the same here and in a recipe. Built once per content
+picture; `gatys.py` minimises it.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from training.gram_tap import tap_gram
+from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix
+from training.total_variation import total_variation
+from training.vgg import Vgg19
+
+POOLINGS = ("max", "average")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveWeights:
+    """Weights of the three terms, and of the layers within content and style (a weighted mean, any scale)."""
+
+    content: float = 1.0
+    style: float = 15.0
+    total_variation: float = 0.0
+    content_layers: Mapping[str, float] = field(default_factory=lambda: {CONTENT_LAYER: 1.0})
+    style_layers: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(STYLE_LAYERS, 1.0))
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that the feature network must return."""
+        return tuple(sorted({*self.content_layers, *self.style_layers}))
+
+
+class GatysObjective:
+    """The terms of one picture, (1, 3, H, W) float32 RGB, of the size of `content`; immutable once built.
+
+    `styles` are pairs of a picture (1, 3, h, w) and a share; the target is the mean of their Gram matrices by these
+    shares. A luminance, (1, 1, H, W), is a grey picture.
+    """
+
+    def __init__(
+        self, network: Vgg19, content: Tensor, styles: Sequence[tuple[Tensor, float]], *, weights: ObjectiveWeights
+    ) -> None:
+        missing = set(weights.layers) - set(network.layers)
+        if missing:
+            raise ValueError(f"the network returns {network.layers} but the weights name {sorted(missing)}, too")
+        if not styles or sum(share for _, share in styles) <= 0:
+            raise ValueError("the shares of the style pictures must add up to more than 0")
+        self.weights = weights
+        self._network = network
+        with torch.no_grad():
+            features = network(_channels_last(content))
+            self._content = {layer: features[layer] for layer in weights.content_layers}
+            self._grams = self._mean_grams(styles)
+
+    def __call__(self, picture: Tensor) -> dict[str, Tensor]:
+        """Return the terms before weighting, `content`, `style` and, if it has a weight, `total_variation`."""
+        content, style = {}, {}
+
+        def visit(layer: str, features: Tensor) -> Tensor:
+            if layer in self._content:
+                content[layer] = content_loss(features, self._content[layer])
+            if layer in self._grams:
+                features, style[layer] = tap_gram(features, self._grams[layer])
+            return features
+
+        self._network.walk(_channels_last(picture), visit)
+        terms = {
+            "content": _weighted_mean(content, self.weights.content_layers),
+            "style": _weighted_mean(style, self.weights.style_layers).sum(),
+        }
+        if self.weights.total_variation:
+            terms["total_variation"] = total_variation(picture)
+        return terms
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """Return the weighted sum that is minimised."""
+        return torch.stack([getattr(self.weights, name) * term for name, term in terms.items()]).sum()
+
+    def _mean_grams(self, styles: Sequence[tuple[Tensor, float]]) -> dict[str, Tensor]:
+        whole = sum(share for _, share in styles)
+        means: dict[str, Tensor] = {}
+        for picture, share in styles:
+            features = self._network(_channels_last(picture))
+            for layer in self.weights.style_layers:
+                gram = gram_matrix(features[layer]) * (share / whole)
+                means[layer] = means[layer] + gram if layer in means else gram
+        return means
+
+
+def feature_network(vgg: Vgg19, *, pooling: str = "max", dtype: torch.dtype = torch.float32) -> Vgg19:
+    """Return a copy of `vgg` that computes in `dtype`, with `max` or `average` pooling (Gatys et al. 2016, sec. 2)."""
+    network = copy.deepcopy(vgg).to(memory_format=torch.channels_last).compute_in(dtype)
+    if pooling == "average":
+        for parent in list(network.modules()):
+            for name, child in list(parent.named_children()):
+                if isinstance(child, nn.MaxPool2d):
+                    setattr(parent, name, nn.AvgPool2d(child.kernel_size))
+    elif pooling != "max":
+        raise ValueError(f"pooling is {pooling!r} but must be one of {', '.join(POOLINGS)}")
+    return network
+
+
+def _channels_last(picture: Tensor) -> Tensor:
+    return picture.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+def _weighted_mean(values: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    return torch.stack([weights[name] * value for name, value in values.items()]).sum() / sum(weights.values())
