@@ -15,6 +15,7 @@ Declared = TypeVar("Declared", "Controls", "Settings")
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "intel-gpu", "coreml", "directml")
 ENGINES = ("auto", "onnxruntime", "openvino")
+PRECISIONS = ("auto", "fp32", "fp16", "int8")
 PROGRESS_KINDS = ("auto", "bar", "lines", "json", "none")
 
 _MEANING_OF_NONE = {
@@ -139,6 +140,11 @@ class Settings:
     )
     device: str = option("auto", choices=DEVICES, help="where the network runs")
     engine: str = option("auto", choices=ENGINES, help="what runs the network")
+    precision: str = option(
+        "auto",
+        choices=PRECISIONS,
+        help="which of the style's models: auto is int8 on processors without bf16, else fp32",
+    )
     start: Fraction | None = option(
         None, parse=time_s, metavar="TIME", help="begin here (12.5 or 0:01:02.5); the output's time starts at 0"
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import __version__
-from .catalogue import Style, read_model
+from .catalogue import Style
 from .encoder import EncoderChoice, choose_encoder, require_container
-from .engine import Engine, open_engine
+from .engine import Engine, open_style
 from .errors import InputError, OutputError, UsageError
 from .frame import Frame
 from .meters import peak_memory_mb
@@ -99,7 +99,9 @@ class VideoJobs:
         self._encoders: dict[str, EncoderChoice] = {}
         self._clock: Callable[[], float] = time.perf_counter
         started_s = self._clock()
-        self._engine: Engine = open_engine(read_model(style), engine=settings.engine, device=settings.device)
+        self._engine: Engine = open_style(
+            style, engine=settings.engine, device=settings.device, precision=settings.precision
+        )
         self._load_s = self._clock() - started_s
 
     def __enter__(self) -> "VideoJobs":
