@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from training.network import SlimNetwork
@@ -31,9 +34,17 @@ def network() -> "SlimNetwork":
 
 
 @pytest.fixture(scope="session")
-def model(network: "SlimNetwork", tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def model(network: "SlimNetwork") -> bytes:
     from export.graph import export_onnx
 
-    path = tmp_path_factory.mktemp("export") / "style.onnx"
-    export_onnx(network, path)
-    return path.read_bytes()
+    return export_onnx(network)
+
+
+@pytest.fixture(scope="session")
+def smooth_pictures() -> "list[NDArray[np.uint8]]":
+    """Return twelve pictures of 72x56 that are as smooth as photographs."""
+    random = np.random.default_rng(5)
+    return [
+        np.asarray(cv2.resize(random.integers(0, 256, (7, 9, 3), dtype=np.uint8), (72, 56)), dtype=np.uint8)
+        for _ in range(12)
+    ]
