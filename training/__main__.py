@@ -4,4 +4,6 @@ import sys
 
 from training.cli import main
 
-sys.exit(main())
+# The processes of several devices import this module again.
+if __name__ == "__main__":
+    sys.exit(main())

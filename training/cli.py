@@ -1,4 +1,4 @@
-"""`stylize-train`: train a style from a recipe, its picture and a folder of photographs."""
+"""`stylize-train`: train a style from a recipe, its picture or a folder of paintings, and a folder of photographs."""
 
 import argparse
 import dataclasses
@@ -8,9 +8,11 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from training.hardware import DEVICES, PRECISIONS, Hardware
+from training.initial import WEIGHTS_FOLDER
 from training.recipe import FeedForwardRecipe, load_recipe
-from training.session import train
-from training.trainer import NonFiniteLossError
+from training.session import SessionError, train
+from training.trainer import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
     try:
         _train(options)
-    except (OSError, ValueError, SafetensorError, NonFiniteLossError) as error:
+    except (OSError, ValueError, SafetensorError, NonFiniteLossError, SessionError) as error:
         print(f"stylize-train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -30,14 +32,41 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stylize-train", description=__doc__)
     parser.add_argument("recipe", type=Path, help="TOML file, see training/recipes/")
-    parser.add_argument("--pictures", type=Path, required=True, metavar="DIR", help="folder of the style picture")
-    parser.add_argument("--photographs", type=Path, required=True, metavar="DIR", help="photographs to train on")
-    parser.add_argument("--vgg", type=Path, metavar="FILE", help="safetensors file [default: torchvision's weights]")
-    parser.add_argument("--run", type=Path, metavar="DIR", help="checkpoints and result [default: runs/NAME]")
     parser.add_argument(
-        "--minutes", type=float, help="time budget; the schedule is fitted to it [default: the recipe's steps]"
+        "--pictures",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the style picture, or of the paintings of an any-style recipe",
     )
+    parser.add_argument("--photographs", type=Path, required=True, metavar="DIR", help="photographs to train on")
+    parser.add_argument(
+        "--exclude", type=Path, metavar="FILE", help="names of photographs not to train on, one a line [none]"
+    )
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        metavar="DIR",
+        help="video frames with their flow (NAME.png, NAME.flo), for half the items",
+    )
+    parser.add_argument("--vgg", type=Path, metavar="FILE", help="safetensors file [torchvision's weights]")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS_FOLDER, metavar="DIR", help="styles to start from")
+    parser.add_argument("--run", type=Path, metavar="DIR", help="checkpoints and result [runs/NAME]")
+    parser.add_argument("--minutes", type=float, help="time budget; the schedule is fitted to it [the recipe's steps]")
     parser.add_argument("--coherence-weight", type=float, metavar="W", help="instead of the recipe's, to compare")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="[auto: a GPU if there is one]")
+    parser.add_argument("--devices", type=int, default=1, metavar="N", help="GPUs to share each batch out among [1]")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="[auto: bf16 where the device computes it natively]"
+    )
+    parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes that read pictures [0: none]")
+    parser.add_argument(
+        "--checkpoint-steps",
+        type=int,
+        default=CHECKPOINT_INTERVAL_STEPS,
+        metavar="N",
+        help="steps between checkpoints [%(default)s]",
+    )
     return parser
 
 
@@ -45,12 +74,17 @@ def _train(options: argparse.Namespace) -> None:
     recipe = load_recipe(options.recipe)
     if options.coherence_weight is not None:
         recipe = dataclasses.replace(recipe, coherence_weight=options.coherence_weight)
-    one_picture = isinstance(recipe, FeedForwardRecipe)
+    picture = recipe.picture if isinstance(recipe, FeedForwardRecipe) else ""
     train(
         recipe,
-        style_pictures=options.pictures / recipe.picture if one_picture else options.pictures,
+        style_pictures=options.pictures / picture,
         photographs=options.photographs,
         run_folder=options.run or Path("runs") / recipe.name,
         vgg=options.vgg,
         minutes=options.minutes,
+        excluded=options.exclude,
+        clips=options.clips,
+        weights_folder=options.weights,
+        hardware=Hardware(options.device, options.devices, options.precision, options.workers),
+        checkpoint_steps=options.checkpoint_steps,
     )

@@ -1,61 +1,28 @@
-"""Temporal coherence trained on stills: the output must move as the input moves, and ignore sensor noise.
+"""Temporal coherence: what is painted must move as the picture moves (Ruder et al. 2018, eq. 9), and ignore its noise.
 
-After Ruder et al. 2018 and Wang et al. 2020 (ReReVST, synthetic motion instead of video), plus the noise term of Gupta
-et al. 2017.
+Departure: the error is split into luminance, which counts fully, and colour, which counts less, since the eye sees
+flicker mostly as a change of brightness.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-# A smooth field: normal displacements on a coarse grid, bicubically enlarged, plus one shift for the whole picture.
-LOCAL_SIGMA_PX = 5.0
-GRID_POINTS = 4
-SHIFT_MAX_PX = 8.0
-# Standard deviation of the noise is drawn up to this (picture in [0, 1]): a webcam in a lit room has 0.003-0.01.
-NOISE_SIGMA_MAX = 0.01
+from training.motion import warp
+
+LUMINANCE_RGB = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
-def random_flow(batch: int, height: int, width: int, *, generator: torch.Generator) -> Tensor:
-    """Return a smooth random displacement in pixels (x, y), (B, 2, H, W)."""
-    coarse = torch.randn(batch, 2, GRID_POINTS, GRID_POINTS, generator=generator) * LOCAL_SIGMA_PX
-    local = nn.functional.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
-    shift = (torch.rand(batch, 2, 1, 1, generator=generator) * 2 - 1) * SHIFT_MAX_PX
-    return local + shift
+def coherence_loss(
+    stylized: Tensor, stylized_moved: Tensor, *, flow: Tensor, valid: Tensor, chroma_weight: float
+) -> Tensor:
+    """Return the mean of M (l^2 + chroma_weight |e - l|^2 / 3) over the pixels where M is 1.
 
-
-def warp(pictures: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Sample W(I, u)(p) = I(p + u(p)) bilinearly.
-
-    Returns the warped pictures and a mask (B, 1, H, W) that is 1 where the sample lies inside the picture.
+    `e` = W(y, u) - y' is the difference of (B, 3, H, W) between the warped output and the output of the warped input,
+    `l` its luminance; an error in grey counts the same as the plain mean square. `valid` M is (B, 1, H, W).
     """
-    height, width = pictures.shape[2:]
-    rows, columns = torch.meshgrid(
-        torch.arange(height, dtype=torch.float32), torch.arange(width, dtype=torch.float32), indexing="ij"
-    )
-    x = (columns.to(flow.device) + flow[:, 0]) * (2 / (width - 1)) - 1
-    y = (rows.to(flow.device) + flow[:, 1]) * (2 / (height - 1)) - 1
-    grid = torch.stack((x, y), dim=3)  # (B, H, W, 2)
-    warped = nn.functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=True)
-    inside = ((x.abs() <= 1) & (y.abs() <= 1)).unsqueeze(1).float()
-    return warped, inside
-
-
-class CoherenceLoss:
-    """Penalise the difference between the warped output and the output of the warped, noisy input."""
-
-    def __init__(self, generator: torch.Generator) -> None:
-        self._generator = generator
-
-    def move(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the pictures moved and noisy, and the flow that moved them."""
-        batch, _, height, width = pictures.shape
-        flow = random_flow(batch, height, width, generator=self._generator).to(pictures.device)
-        moved, _ = warp(pictures, flow)
-        sigma = torch.rand(batch, 1, 1, 1, generator=self._generator) * NOISE_SIGMA_MAX
-        noise = torch.randn(moved.shape, generator=self._generator) * sigma
-        return (moved + noise.to(moved.device)).clamp(0, 1), flow
-
-    def __call__(self, stylized: Tensor, stylized_moved: Tensor, flow: Tensor) -> Tensor:
-        """Return mean M (W(y, u) - y')^2 over the pixels that stay inside the picture."""
-        expected, inside = warp(stylized, flow)
-        return ((expected - stylized_moved).square() * inside).mean() / inside.mean().clamp(min=1e-6)
+    error = warp(stylized, flow)[0] - stylized_moved
+    weights = torch.tensor(LUMINANCE_RGB, device=error.device).view(1, 3, 1, 1)
+    luminance = (error * weights).sum(dim=1, keepdim=True)
+    colour = (error - luminance).square().mean(dim=1, keepdim=True)
+    cost = luminance.square() + chroma_weight * colour
+    return (cost * valid).mean() / valid.mean().clamp(min=1e-6)

@@ -1,7 +1,8 @@
-"""Perceptual losses on VGG features: content, Gram style, and total variation of the picture.
+"""Perceptual losses on VGG features: content (Johnson et al. 2016) and Gram style (Gatys et al. 2015).
 
-All are dimensionless, normalised by the energy of their target, so that weights hold for every layer, style picture and
-set of VGG weights (the Oxford and the torchvision activations differ in scale by an order of magnitude).
+Both are dimensionless, normalised by the energy of their target, so that weights hold for every layer, style picture
+and set of VGG weights (the Oxford and the torchvision activations differ in scale by an order of magnitude). These are
+the plain formulas, which the metrics use; training takes the same style loss from `gram_tap.py`.
 """
 
 import torch
@@ -16,31 +17,31 @@ def gram_matrix(features: Tensor) -> Tensor:
 
     Departure: divided by the number of positions only, so that it does not depend on the size of the picture. The
     product runs in the dtype of the features and in channel-last order: with float32 and planes, it and the additions
-    of its gradient to the features' were 40 % of a training step in bf16.
+    of its gradient to the features' were 40 % of a training step in bf16. Only float16 is widened, since it ends at
+    65,504.
     """
     batch, channels, height, width = features.shape
     flat = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
-    return torch.bmm(flat.transpose(1, 2), flat).float() / (height * width)
+    if flat.dtype == torch.float16:
+        flat = flat.float()
+    with torch.autocast(flat.device.type, enabled=False):
+        return torch.bmm(flat.transpose(1, 2), flat).float() / (height * width)
 
 
 def style_loss(features: dict[str, Tensor], style_grams: dict[str, Tensor]) -> Tensor:
     """Return the mean over layers of |G(y) - G(s)|^2 / |G(s)|^2 (Gatys et al. 2015, eq. 4, normalised per layer).
 
-    `style_grams` are of one picture, (1, C, C); the mean is over the batch.
+    `style_grams` are of one picture, (1, C, C), or of one for each of the batch, (B, C, C); the mean is over the batch.
     """
     losses = []
     for layer, target in style_grams.items():
         difference = gram_matrix(features[layer]) - target
-        losses.append(difference.square().sum(dim=(1, 2)).mean() / target.square().sum())
+        losses.append((difference.square().sum(dim=(1, 2)) / target.square().sum(dim=(1, 2))).mean())
     return torch.stack(losses).mean()
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
-    """Return |F(y) - F(x)|^2 / |F(x)|^2 (Johnson et al. 2016, eq. 2, normalised)."""
+    """Return the mean over pictures of |F(y) - F(x)|^2 / |F(x)|^2 (Johnson et al. 2016, eq. 2, normalised)."""
     target = target.float()
-    return (features.float() - target).square().mean() / target.square().mean()
-
-
-def total_variation(pictures: Tensor) -> Tensor:
-    """Return the mean absolute difference of neighbouring pixels (anisotropic total variation)."""
-    return (pictures.diff(dim=2).abs().mean() + pictures.diff(dim=3).abs().mean()) / 2
+    difference = (features.float() - target).square().mean(dim=(1, 2, 3))
+    return (difference / target.square().mean(dim=(1, 2, 3))).mean()

@@ -1,13 +1,14 @@
-"""Photographs for training: random square crops, the same for the same seed, and no bad file stops a run."""
+"""Pictures on disk, photographs and paintings alike: upright RGB whatever the file, and no bad file stops a run."""
 
 import logging
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
-from torch.utils.data import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -17,37 +18,56 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", 
 CROP_SHARE_MIN = 0.45
 # A run of bad files this long means that the folder is wrong, not the files.
 BAD_FILES_MAX = 50
-# What Pillow raises for damaged files; a PNG with a broken chunk is a SyntaxError (Pillow 13.0).
-UNREADABLE = (OSError, ValueError, SyntaxError)
 
 
-class PhotographFolder(Dataset[Tensor]):
-    """Serve random crops (3, side, side), float32 RGB in [0, 1]; item i depends on `seed` and i alone.
+class UnreadablePictureError(ValueError):
+    """A file cannot be read as a picture; the message names it and the reason."""
 
-    Unreadable files are named once in the log and replaced by the next photograph.
+
+class PictureFolder:
+    """Draw pictures at random; unreadable files are named once in the log and replaced by another.
+
+    Safe to hand to the processes of a `DataLoader`: they share what they know of bad files.
     """
 
-    def __init__(self, folder: Path, *, side_px: int, length: int, seed: int) -> None:
-        self._files = list_pictures(folder)
-        self._side_px = side_px
-        self._length = length
-        self._seed = seed
-        self._bad: set[Path] = set()
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = list(files)
+        self._is_bad = torch.zeros(len(self.files), dtype=torch.bool).share_memory_()
 
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: int) -> Tensor:
-        random = np.random.default_rng((self._seed, index))
+    def draw(self, random: np.random.Generator, *, side_min_px: int) -> tuple[int, Image.Image]:
+        """Return the number of a file and its picture, which may be decoded smaller but not below `side_min_px`."""
         for _ in range(BAD_FILES_MAX):
-            path = self._files[int(random.integers(len(self._files)))]
-            try:
-                return _random_crop(load_picture(path), self._side_px, random)
-            except (*UNREADABLE, Image.DecompressionBombError) as error:
-                if path not in self._bad:
-                    logger.warning("skipping %s: %s", path, error)
-                    self._bad.add(path)
-        raise ValueError(f"{BAD_FILES_MAX} files in a row could not be read; the last was {path}")
+            number = int(random.integers(len(self.files)))
+            picture = self._read(number, side_min_px)
+            if picture:
+                return number, picture
+        raise ValueError(f"{BAD_FILES_MAX} files in a row could not be read; the last was {self.files[number]}")
+
+    def spread(self, count: int, *, side_px: int) -> Tensor:
+        """Return the middle squares of up to `count` files that lie evenly in the list, (N, 3, side, side)."""
+        stride = max(1, len(self.files) // count)
+        starts = range(0, len(self.files), stride)
+        numbers = [start + offset for offset in range(stride) for start in starts if start + offset < len(self.files)]
+        squares = [square(picture, side_px) for picture, _ in zip(self._readable(numbers), range(count), strict=False)]
+        if not squares:
+            raise ValueError(f"none of {len(self.files)} pictures could be read; the first is {self.files[0]}")
+        return torch.stack(squares)
+
+    def _readable(self, numbers: Sequence[int]) -> Iterator[Image.Image]:
+        for number in numbers:
+            picture = self._read(number, 1)
+            if picture:
+                yield picture
+
+    def _read(self, number: int, side_min_px: int) -> Image.Image | None:
+        if self._is_bad[number]:
+            return None
+        try:
+            return load_picture(self.files[number], side_min_px=side_min_px)
+        except UnreadablePictureError as error:
+            self._is_bad[number] = True
+            logger.warning("skipping %s", error)
+            return None
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -58,10 +78,43 @@ def list_pictures(folder: Path) -> list[Path]:
     return files
 
 
-def load_picture(path: Path, *, short_side_px: int | None = None) -> Image.Image:
-    """Open a picture as upright RGB, scaled to `short_side_px` if given."""
-    with Image.open(path) as opened:
-        picture = ImageOps.exif_transpose(opened).convert("RGB")
+def without_excluded(files: Sequence[Path], names_file: Path) -> list[Path]:
+    """Return the files whose name is not among the lines of `names_file`.
+
+    Raises ValueError if no name fits: a list that excludes nothing would let the test set into the training.
+    """
+    names = set(names_file.read_text(encoding="utf-8").splitlines())
+    left = [path for path in files if path.name not in names]
+    if len(left) == len(files):
+        raise ValueError(f"{names_file} names none of the {len(files)} photographs, such as {files[0].name}")
+    if not left:
+        raise ValueError(f"{names_file} names all of the {len(files)} photographs")
+    return left
+
+
+def load_picture(path: Path, *, short_side_px: int | None = None, side_min_px: int = 0) -> Image.Image:
+    """Open a picture as upright RGB, scaled to `short_side_px` if given.
+
+    16 bits are scaled to 8, what is transparent lies on white. With `side_min_px`, a large JPEG is decoded at a half,
+    a quarter or an eighth as long as both sides keep that size, which is many times faster.
+
+    Raises:
+        UnreadablePictureError: damaged, of a kind that is not known, or larger than Pillow's limit against bombs.
+        OSError: there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no picture at {path}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                smallest = 2 * short_side_px if short_side_px else side_min_px
+                if smallest:
+                    opened.draft(None, (smallest, smallest))
+                picture = _to_rgb(ImageOps.exif_transpose(opened))
+    except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
+        raise UnreadablePictureError(f"{path}: {error}") from error
     if short_side_px:
         scale = short_side_px / min(picture.size)
         picture = picture.resize(
@@ -75,7 +128,16 @@ def to_tensor(picture: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255
 
 
-def _random_crop(picture: Image.Image, side_px: int, random: np.random.Generator) -> Tensor:
+def square(picture: Image.Image, side_px: int) -> Tensor:
+    """Return the square in the middle of a picture, (3, side, side)."""
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    box = (left, top, left + side, top + side)
+    return to_tensor(picture.resize((side_px, side_px), Image.Resampling.LANCZOS, box=box))
+
+
+def random_crop(picture: Image.Image, side_px: int, random: np.random.Generator) -> Tensor:
+    """Return a random square of a picture, mirrored or not, (3, side, side)."""
     short = min(picture.size)
     side = max(1, round(short * random.uniform(CROP_SHARE_MIN, 1.0)))
     left = int(random.integers(picture.width - side + 1))
@@ -85,3 +147,15 @@ def _random_crop(picture: Image.Image, side_px: int, random: np.random.Generator
     if random.random() < 0.5:
         crop = ImageOps.mirror(crop)
     return to_tensor(crop)
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode == "I" or picture.mode.startswith("I;16"):
+        levels = np.asarray(picture).astype(np.float32) / 257  # 65,535 is white; `convert` would clip at 255
+        return Image.fromarray(levels.round().clip(0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":
+        raise ValueError("floating-point pictures have no known range")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return picture.convert("RGB")

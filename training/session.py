@@ -1,25 +1,60 @@
 """One training from start to end: what the command does, as a function for other code."""
 
-import dataclasses
+import hashlib
 import logging
+import sys
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
-from PIL import Image
-from safetensors.torch import load_file
+from lightning_fabric import Fabric
+from torch import nn
+from torch.multiprocessing.spawn import ProcessRaisedException
 
-from training.network import SlimNetwork
-from training.photograph import list_pictures, load_picture, to_tensor
+from training.adain import AdainNetwork, SlimAdainNetwork
+from training.clip import ClipPairs
+from training.comparison import GramComparison, MeanStdComparison
+from training.dataset import StepDataset
+from training.hardware import Hardware, feature_dtype, open_fabric
+from training.initial import WEIGHTS_FOLDER, load_initial
+from training.network import JohnsonNetwork, SlimNetwork
+from training.objective import Objective
+from training.objective_adain import AdainObjective
+from training.objective_feedforward import FeedForwardObjective
+from training.perceptual import CONTENT_LAYER, STYLE_LAYERS
+from training.photograph import PictureFolder, list_pictures, load_picture, to_tensor, without_excluded
 from training.recipe import AdainRecipe, FeedForwardRecipe
-from training.trainer import NETWORK_FILE, Trainer
+from training.report import Report
+from training.trainer import CHECKPOINT_INTERVAL_STEPS, NETWORK_FILE, Trainer
 from training.vgg import Vgg19
 
-LOG_INTERVAL_STEPS = 50
-PREVIEW_INTERVAL_STEPS = 200
-PREVIEW_PICTURES = 6
+PREVIEW_PHOTOGRAPHS = 6
+PREVIEW_PAINTINGS = 8
 PREVIEW_SIDE_PX = 256
 
 logger = logging.getLogger(__name__)
+
+
+class SessionError(RuntimeError):
+    """A process of a training on several devices failed; the message is the last line of what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """The arguments of `train`, as they go to the process of each device."""
+
+    recipe: FeedForwardRecipe | AdainRecipe
+    style_pictures: Path
+    photographs: Path
+    run_folder: Path
+    vgg: Path | None
+    minutes: float | None
+    excluded: Path | None
+    clips: Path | None
+    weights_folder: Path
+    workers: int
+    checkpoint_steps: int
 
 
 def train(
@@ -30,55 +65,126 @@ def train(
     run_folder: Path,
     vgg: Path | None = None,
     minutes: float | None = None,
+    excluded: Path | None = None,
+    clips: Path | None = None,
+    weights_folder: Path = WEIGHTS_FOLDER,
+    hardware: Hardware = Hardware(),  # noqa: B008 - frozen
+    checkpoint_steps: int = CHECKPOINT_INTERVAL_STEPS,
 ) -> Path:
     """Train a recipe and return the file of the network, `run_folder/network.safetensors`.
 
-    `style_pictures` is the style picture of a feed-forward recipe and the folder of paintings of an any-style one. A
-    run folder with a checkpoint is continued. `minutes` is a budget of time that the schedule is fitted to; without it
-    the recipe's steps decide. `vgg` is a safetensors file; None takes torchvision's weights.
+    A run folder with a checkpoint is continued.
+
+    Args:
+        style_pictures: the style picture of a feed-forward recipe, the folder of paintings of an any-style one.
+        photographs: folder of photographs, searched with its subfolders.
+        vgg: safetensors file of VGG19; None takes torchvision's weights.
+        minutes: budget of time that the schedule is fitted to; without it the recipe's steps decide.
+        excluded: text file of the names of photographs to hold out, one a line.
+        clips: folder of frame pairs with their flow (see `clip.py`).
+        weights_folder: where a recipe's `initial` is looked for as ONNX.
 
     Raises:
-        OSError, ValueError: a file is missing or wrong; the message is one line.
+        OSError, ValueError: a file or a setting is missing or wrong; the message is one line.
         NonFiniteLossError: the training diverged.
+        SessionError: the same on several devices, each in a process of its own.
     """
-    if isinstance(recipe, AdainRecipe):
-        raise ValueError("kind 'adain' cannot be trained yet")
-    torch.manual_seed(recipe.seed)
-    network = SlimNetwork()
-    if recipe.initial:
-        initial = run_folder.parent / recipe.initial / NETWORK_FILE
-        if not initial.is_file():
-            raise ValueError(f"{recipe.name} starts from {recipe.initial}, but {initial} is missing; train that first")
-        network.load_state_dict(load_file(initial))
-    trainer = Trainer(
-        network,
-        recipe,
-        style_picture=style_pictures,
-        photographs=photographs,
-        vgg=Vgg19(("relu1_1", "relu2_1", "relu3_1", "relu4_1"), weights=vgg),
-        run_folder=run_folder,
+    session = _Session(
+        *(recipe, style_pictures, photographs, run_folder, vgg, minutes, excluded, clips, weights_folder),
+        *(hardware.workers, checkpoint_steps),
     )
-    files = list_pictures(photographs)
-    shown = files[:: max(1, len(files) // PREVIEW_PICTURES)][:PREVIEW_PICTURES]
-    previewed = torch.stack([_square(path) for path in shown])
-    for losses in trainer.run(minutes=minutes):
-        if trainer.step % LOG_INTERVAL_STEPS == 0:
-            figures = "  ".join(f"{name} {value:.5f}" for name, value in dataclasses.asdict(losses).items())
-            logger.info("%s  step %d  %.1f min  %s", recipe.name, trainer.step, trainer.elapsed_s / 60, figures)
-        if trainer.step % PREVIEW_INTERVAL_STEPS == 0:
-            _save_preview(previewed, trainer.preview(previewed), run_folder / "preview.png")
-    _save_preview(previewed, trainer.preview(previewed), run_folder / "preview.png")
-    logger.info("%s: %d steps in %.1f min, in %s", recipe.name, trainer.step, trainer.elapsed_s / 60, run_folder)
+    try:
+        open_fabric(hardware).launch(partial(_train, session=session))
+    except ProcessRaisedException as error:
+        raise SessionError(str(error).strip().splitlines()[-1]) from error
     return run_folder / NETWORK_FILE
 
 
-def _square(path: Path) -> torch.Tensor:
-    picture = load_picture(path)
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    return to_tensor(picture.resize((PREVIEW_SIDE_PX,) * 2, box=(left, top, left + side, top + side)))
+def _train(fabric: Fabric, session: _Session) -> None:
+    recipe = session.recipe
+    if fabric.world_size > 1:  # a process of its own, where nobody has set up the log
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    files = list_pictures(session.photographs)
+    if session.excluded:
+        files = without_excluded(files, session.excluded)
+    photographs = PictureFolder(files)
+    paintings = PictureFolder(list_pictures(session.style_pictures)) if isinstance(recipe, AdainRecipe) else None
+    vgg = Vgg19(STYLE_LAYERS, weights=session.vgg)
+    objective = _objective(session, vgg, photographs, paintings)
+    vgg.compute_in(feature_dtype(fabric))
+    dataset = StepDataset(
+        photographs,
+        side_px=recipe.crop_px,
+        seed=recipe.seed,
+        paintings=paintings,
+        painting_side_px=recipe.style_size_px,
+        clips=ClipPairs(session.clips, side_px=recipe.crop_px) if session.clips else None,
+    )
+    trainer = Trainer(
+        objective,
+        dataset,
+        recipe=recipe,
+        fabric=fabric,
+        run_folder=session.run_folder,
+        facts={
+            "vgg": vgg.weights_name,
+            "style_pictures_sha256": _digest(paintings.files if paintings else [session.style_pictures]),
+            "excluded": session.excluded.name if session.excluded else "",
+        },
+        workers=session.workers,
+        checkpoint_steps=session.checkpoint_steps,
+    )
+    if not fabric.is_global_zero:
+        for _ in trainer.run(minutes=session.minutes):
+            pass
+        return
+    with Report(trainer, session.run_folder) as report:
+        for _ in trainer.run(minutes=session.minutes):
+            report.step()
+        report.finish()
 
 
-def _save_preview(before: torch.Tensor, after: torch.Tensor, path: Path) -> None:
-    rows = torch.cat((torch.cat(list(before), dim=2), torch.cat(list(after), dim=2)), dim=1)
-    Image.fromarray((rows * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()).save(path)
+def _objective(session: _Session, vgg: Vgg19, photographs: PictureFolder, paintings: PictureFolder | None) -> Objective:
+    recipe = session.recipe
+    torch.manual_seed(recipe.seed)
+    previewed = photographs.spread(PREVIEW_PHOTOGRAPHS, side_px=PREVIEW_SIDE_PX)
+    if isinstance(recipe, FeedForwardRecipe):
+        network = SlimNetwork() if recipe.network == "slim" else JohnsonNetwork()
+        _start(network, session)
+        style_picture = load_picture(session.style_pictures, short_side_px=recipe.style_size_px)
+        return FeedForwardObjective(
+            network,
+            recipe,
+            comparison=GramComparison(vgg),
+            style_picture=to_tensor(style_picture),
+            previewed=previewed,
+        )
+    assert paintings is not None
+    if recipe.network == "slim":
+        any_style: SlimAdainNetwork | AdainNetwork = SlimAdainNetwork()
+    else:
+        any_style = AdainNetwork(Vgg19((CONTENT_LAYER,), weights=session.vgg))
+    _start(any_style, session)
+    comparison = GramComparison(vgg) if recipe.style_loss == "gram" else MeanStdComparison(vgg)
+    return AdainObjective(
+        any_style,
+        recipe,
+        comparison=comparison,
+        previewed=previewed,
+        previewed_paintings=paintings.spread(PREVIEW_PAINTINGS, side_px=PREVIEW_SIDE_PX),
+    )
+
+
+def _start(network: nn.Module, session: _Session) -> None:
+    initial = session.recipe.initial
+    if initial:
+        path = load_initial(network, initial, run_folder=session.run_folder, weights_folder=session.weights_folder)
+        logger.info("%s starts from %s", session.recipe.name, path)
+
+
+def _digest(files: list[Path]) -> str:
+    """Return the sha256 of the contents of files, one after the other in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,40 +1,31 @@
-"""The training loop of a feed-forward style: perceptual loss, coherence, EMA, checkpoints that resume exactly."""
+"""The training loop: precision and devices by Fabric, EMA, a schedule, checkpoints that resume exactly.
+
+It knows neither networks nor losses; those are the `Objective`'s, and what a step sees is the `StepDataset`'s.
+"""
 
 import json
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
+from torch import Tensor
+from torch.utils.data import DataLoader
 
-from training.coherence import CoherenceLoss
-from training.grid import grid_loss
-from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, style_loss, total_variation
-from training.photograph import PhotographFolder, load_picture, to_tensor
-from training.recipe import FeedForwardRecipe
-from training.vgg import Vgg19
+from training.dataset import StepDataset, StepSampler
+from training.objective import Objective
+from training.recipe import Recipe
 
 CHECKPOINT_FILE = "checkpoint.pt"
 NETWORK_FILE = "network.safetensors"
 CHECKPOINT_INTERVAL_STEPS = 100
-# Sampler length: more steps than any run takes, so that item i stays the same whatever the budget.
-STEPS_MAX = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Losses:
-    """Loss terms of one step, before weighting."""
-
-    content: float
-    style: float
-    coherence: float
-    grid: float
-    total_variation: float
+# What may be changed between the parts of a run: how long it is, and what is only told about it.
+CHANGEABLE = frozenset({"steps", "title", "artist", "artist_died", "year"})
 
 
 class NonFiniteLossError(RuntimeError):
@@ -42,143 +33,179 @@ class NonFiniteLossError(RuntimeError):
 
 
 class Trainer:
-    """Train `network` on photographs towards one style picture.
+    """Minimise `objective` over the items of `dataset`.
 
-    `run_folder` receives the checkpoint and, at the end, `NETWORK_FILE`: the EMA weights with the recipe and the last
-    losses as metadata. A run folder with a checkpoint is continued.
+    `run_folder` receives the checkpoint and, at the end, `NETWORK_FILE`: the EMA weights with the recipe, the last
+    losses and `facts` as metadata. A run folder with a checkpoint is continued, bit for bit as if it had not been
+    stopped (on CPUs): all randomness of a step is a function of the recipe's seed and of the step's number, so that the
+    number stands for the state of every generator and the position in the data.
+
+    Raises:
+        ValueError: the checkpoint is of another recipe, or the batch cannot be shared out among the devices.
     """
 
     def __init__(
         self,
-        network: nn.Module,
-        recipe: FeedForwardRecipe,
+        objective: Objective,
+        dataset: StepDataset,
         *,
-        style_picture: Path,
-        photographs: Path,
-        vgg: Vgg19,
+        recipe: Recipe,
+        fabric: Fabric,
         run_folder: Path,
+        facts: dict[str, str],
+        workers: int = 0,
+        checkpoint_steps: int = CHECKPOINT_INTERVAL_STEPS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if recipe.batch % fabric.world_size:
+            raise ValueError(f"a batch of {recipe.batch} cannot be shared out among {fabric.world_size} devices")
         self.recipe = recipe
         self.step = 0
         self.elapsed_s = 0.0
-        self._losses: Losses | None = None
-        self._vgg = vgg.to(memory_format=torch.channels_last)
+        self.progress = 0.0
+        self.losses: dict[str, float] = {}
+        self._fabric = fabric
+        self._dataset = dataset
+        self._workers = workers
         self._run_folder = run_folder
-        self._generator = torch.Generator().manual_seed(recipe.seed)
-        self._coherence = CoherenceLoss(self._generator)
-        self._network = network.to(memory_format=torch.channels_last)
+        self._facts = facts
+        self._checkpoint_steps = checkpoint_steps
+        self._clock = clock
+        self._network = objective.network.to(memory_format=torch.channels_last)
+        learning = [parameter for parameter in self._network.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.Adam(learning, lr=recipe.learning_rate)
+        self._objective, self._optimizer = fabric.setup(objective, optimizer)
         self._ema = torch.optim.swa_utils.AveragedModel(
-            network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema_decay)
+            self._network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema_decay)
         )
-        self._optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-        self._photographs = PhotographFolder(
-            photographs, side_px=recipe.crop_px, length=STEPS_MAX * recipe.batch, seed=recipe.seed
-        )
-        with torch.no_grad():
-            style = to_tensor(load_picture(style_picture, short_side_px=recipe.style_size_px))
-            features = self._vgg(style.unsqueeze(0))
-            self._style_grams = {layer: gram_matrix(features[layer]) for layer in STYLE_LAYERS}
         run_folder.mkdir(parents=True, exist_ok=True)
         if (run_folder / CHECKPOINT_FILE).exists():
             self._resume()
 
-    def run(self, *, minutes: float | None = None) -> Iterator[Losses]:
-        """Train to the recipe's steps, or to `minutes` with the schedule fitted to them; yield after every step."""
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next step: a linear warm-up, then half a cosine over the progress of the run."""
+        warmup = min(1.0, (self.step + 1) / self.recipe.warmup_steps) if self.recipe.warmup_steps else 1.0
+        return self.recipe.learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * self.progress))
+
+    def run(self, *, minutes: float | None = None) -> Iterator[dict[str, float]]:
+        """Train to the recipe's steps, or to `minutes` with the schedule fitted to them; yield the terms of each step.
+
+        Raises:
+            NonFiniteLossError: the training diverged; the last checkpoint is left as it was.
+        """
         if not minutes and not self.recipe.steps:
             raise ValueError(f"the recipe {self.recipe.name} leaves its steps to a time budget; give minutes")
-        started_s = time.monotonic() - self.elapsed_s
+        started_s = self._clock() - self.elapsed_s
         batches = iter(self._loader())
         while True:
-            self.elapsed_s = time.monotonic() - started_s
-            progress = self.elapsed_s / (minutes * 60) if minutes else self.step / self.recipe.steps
-            if progress >= 1:
+            # One clock for all devices, or they would disagree on the last step.
+            self.elapsed_s = self._fabric.broadcast(self._clock() - started_s)
+            self.progress = min(1.0, self.elapsed_s / (minutes * 60) if minutes else self.step / self.recipe.steps)
+            if self.progress >= 1:
                 break
-            self._losses = self._train_step(next(batches), progress)
+            self.losses = self._train_step(self._fabric.to_device(next(batches)))
             self.step += 1
-            if self.step % CHECKPOINT_INTERVAL_STEPS == 0:
+            if self.step % self._checkpoint_steps == 0:
                 self._save_checkpoint()
-            yield self._losses
+            yield self.losses
         self._save_checkpoint()
         self._save_network()
 
-    def preview(self, pictures: Tensor) -> Tensor:
-        """Stylise (B, 3, H, W) with the averaged weights."""
-        with torch.no_grad():
-            return self._ema(pictures)
+    @torch.no_grad()
+    def preview(self) -> Tensor:
+        """Return the objective's sheet (3, H, W) of the averaged network, in float32 on the CPU."""
+        return self._objective.module.preview(self._ema.module).float().cpu()
 
-    def _loader(self) -> DataLoader[Tensor]:
-        rest = range(self.step * self.recipe.batch, len(self._photographs))
-        return DataLoader(Subset(self._photographs, rest), batch_size=self.recipe.batch)
-
-    def _train_step(self, photographs: Tensor, progress: float) -> Losses:
-        recipe = self.recipe
-        warmup = min(1.0, (self.step + 1) / recipe.warmup_steps)
-        for group in self._optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * progress))
-        photographs = photographs.to(memory_format=torch.channels_last)
-        moved, flow = self._coherence.move(photographs)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            stylized, stylized_moved = self._network(torch.cat((photographs, moved))).float().chunk(2)
-            with torch.no_grad():
-                content_target = self._vgg(photographs)[CONTENT_LAYER]
-            features = self._vgg(stylized)
-        terms = {
-            "content": content_loss(features[CONTENT_LAYER], content_target),
-            "style": style_loss(features, self._style_grams),
-            "coherence": self._coherence(stylized, stylized_moved, flow),
-            "grid": grid_loss(stylized),
-            "total_variation": total_variation(stylized),
-        }
-        culprits = [name for name, term in terms.items() if not torch.isfinite(term)]
-        if culprits:
-            raise NonFiniteLossError(f"{', '.join(culprits)} not finite at step {self.step}; lower the learning rate")
-        objective = (
-            terms["content"]
-            + recipe.style_weight * terms["style"]
-            + recipe.coherence_weight * terms["coherence"]
-            + recipe.grid_weight * terms["grid"]
-            + recipe.total_variation_weight * terms["total_variation"]
+    def _loader(self) -> DataLoader[dict[str, Tensor]]:
+        sampler = StepSampler(
+            self.step, batch=self.recipe.batch, device=self._fabric.global_rank, devices=self._fabric.world_size
         )
+        return DataLoader(
+            self._dataset,
+            batch_sampler=sampler,
+            num_workers=self._workers,
+            pin_memory=self._fabric.device.type == "cuda",
+        )
+
+    def _train_step(self, batch: dict[str, Tensor]) -> dict[str, float]:
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        terms = self._objective(batch)
+        weights = self._objective.module.weights
         self._optimizer.zero_grad()
-        objective.backward()
-        nn.utils.clip_grad_norm_(self._network.parameters(), recipe.gradient_norm_max)
+        self._fabric.backward(torch.stack([weights[name] * term for name, term in terms.items()]).sum())
+        norm: Any = self._fabric.clip_gradients(
+            self._objective, self._optimizer, max_norm=self.recipe.gradient_norm_max, error_if_nonfinite=False
+        )
         self._optimizer.step()
         self._ema.update_parameters(self._network)
-        return Losses(**{name: term.item() for name, term in terms.items()})
+        # Read only now: one wait for the device a step. The mean over devices makes all of them see a culprit.
+        values = _mean_over_devices(self._fabric, torch.stack([*terms.values(), norm]).detach()).tolist()
+        losses = dict(zip(terms, values, strict=False))
+        culprits = [name for name, value in losses.items() if not math.isfinite(value)]
+        # The scaler of float16 looks for infinite gradients itself, and skips their steps.
+        if not culprits and not math.isfinite(values[-1]) and not self._scales_gradients:
+            culprits = ["gradient"]
+        if culprits:
+            raise NonFiniteLossError(f"{', '.join(culprits)} not finite at step {self.step}; lower the learning rate")
+        return losses
+
+    @property
+    def _scales_gradients(self) -> bool:
+        return bool(self._fabric.strategy.precision.state_dict())
 
     def _save_checkpoint(self) -> None:
+        unfinished = self._run_folder / (CHECKPOINT_FILE + ".tmp")
         state = {
             "network": self._network.state_dict(),
             "ema": self._ema.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "generator": self._generator.get_state(),
-            "losses": asdict(self._losses) if self._losses else None,
+            "precision": self._fabric.strategy.precision.state_dict(),
+            "losses": self.losses,
             "step": self.step,
             "elapsed_s": self.elapsed_s,
+            "recipe": asdict(self.recipe),
         }
-        unfinished = self._run_folder / (CHECKPOINT_FILE + ".tmp")
-        torch.save(state, unfinished)
-        unfinished.replace(self._run_folder / CHECKPOINT_FILE)
+        if self._fabric.is_global_zero:
+            torch.save(state, unfinished)
+            unfinished.replace(self._run_folder / CHECKPOINT_FILE)
 
     def _resume(self) -> None:
-        state = torch.load(self._run_folder / CHECKPOINT_FILE, weights_only=True)
+        path = self._run_folder / CHECKPOINT_FILE
+        state: dict[str, Any] = torch.load(path, map_location=self._fabric.device, weights_only=True)
+        before, now = state.get("recipe", {}), asdict(self.recipe)
+        changed = sorted(key for key in now if before.get(key) != now[key] and key not in CHANGEABLE)
+        if changed:
+            raise ValueError(
+                f"{path} is of a run with another {', '.join(changed)}; choose another run folder or remove this one"
+            )
         self._network.load_state_dict(state["network"])
         self._ema.load_state_dict(state["ema"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._generator.set_state(state["generator"])
-        # Checkpoints of before 0.1 do not have them.
-        self._losses = Losses(**state["losses"]) if state.get("losses") else None
+        self._fabric.strategy.precision.load_state_dict(state["precision"])
+        self.losses = state["losses"]
         self.step = state["step"]
         self.elapsed_s = state["elapsed_s"]
 
     def _save_network(self) -> None:
+        if not self._fabric.is_global_zero:
+            return
         metadata = {
+            **self._facts,
             "network": type(self._network).__name__,
             "recipe": json.dumps(asdict(self.recipe)),
             "steps": str(self.step),
             "minutes": f"{self.elapsed_s / 60:.1f}",
-            "losses": json.dumps(asdict(self._losses) if self._losses else {}),
-            "vgg": self._vgg.weights_name,
+            "losses": json.dumps(self.losses),
         }
-        weights = {key: value.contiguous() for key, value in self._ema.module.state_dict().items()}
-        save_file(weights, self._run_folder / NETWORK_FILE, metadata=metadata)
+        weights = {key: value.contiguous().cpu() for key, value in self._ema.module.state_dict().items()}
+        unfinished = self._run_folder / (NETWORK_FILE + ".tmp")
+        save_file(weights, unfinished, metadata=metadata)
+        unfinished.replace(self._run_folder / NETWORK_FILE)
+
+
+def _mean_over_devices(fabric: Fabric, values: Tensor) -> Tensor:
+    reduced = fabric.all_reduce(values)
+    assert isinstance(reduced, Tensor)
+    return reduced

@@ -1,0 +1,55 @@
+"""Compare stylised pictures with photograph and style in one pass through VGG19; what the objectives are built of."""
+
+import torch
+from torch import Tensor, nn
+
+from training.gram_tap import tap_gram
+from training.mean_std import mean_and_std, mean_std_loss
+from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix
+from training.vgg import Vgg19
+
+
+class GramComparison(nn.Module):
+    """Content and Gram style loss; `vgg` must end at the content layer."""
+
+    def __init__(self, vgg: Vgg19) -> None:
+        super().__init__()
+        if vgg.layers != STYLE_LAYERS or STYLE_LAYERS[-1] != CONTENT_LAYER:
+            raise ValueError(f"the comparison needs VGG19 with layers {STYLE_LAYERS}, not {vgg.layers}")
+        self.vgg = vgg.to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def content(self, pictures: Tensor) -> Tensor:
+        """Return the features that a stylised picture is to keep."""
+        return self.vgg.walk(pictures, lambda _, features: features)
+
+    @torch.no_grad()
+    def style(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Return the Gram matrix (B, C, C) of each layer."""
+        return {layer: gram_matrix(features) for layer, features in self.vgg(pictures).items()}
+
+    def forward(self, stylized: Tensor, content: Tensor, style: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return content loss and style loss, means over the batch; `style` is of one picture or of one for each."""
+        losses = []
+
+        def tap(layer: str, features: Tensor) -> Tensor:
+            passed, loss = tap_gram(features, style[layer])
+            losses.append(loss.mean())
+            return passed
+
+        features = self.vgg.walk(stylized, tap)
+        return content_loss(features, content), torch.stack(losses).mean()
+
+
+class MeanStdComparison(GramComparison):
+    """Content loss and the style loss of the AdaIN paper."""
+
+    @torch.no_grad()
+    def style(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Return mean and standard deviation (B, 2, C) of each layer."""
+        return {layer: mean_and_std(features) for layer, features in self.vgg(pictures).items()}
+
+    def forward(self, stylized: Tensor, content: Tensor, style: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        features = self.vgg(stylized)
+        losses = [mean_std_loss(features[layer], target).mean() for layer, target in style.items()]
+        return content_loss(features[CONTENT_LAYER], content), torch.stack(losses).mean()

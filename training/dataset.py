@@ -1,0 +1,75 @@
+"""What a step of training sees: item i depends on the seed and on i alone, whatever process reads it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from training.clip import ClipPairs
+from training.motion import move
+from training.photograph import CROP_SHARE_MIN, PictureFolder, random_crop, square
+
+# Of the items, if there are clips; the rest are stills in synthetic motion.
+CLIP_SHARE = 0.5
+
+
+class StepDataset(Dataset[dict[str, Tensor]]):
+    """Serve a photograph with its motion and, with `paintings`, a painting to learn its style from.
+
+    An item has `photograph` and `moved` (3, side, side), float32 RGB in [0, 1]; `flow` (2, side, side) in pixels and
+    `valid` (1, side, side) with moved(p) = photograph(p + flow(p)) where valid is 1; and of a painting the middle
+    square `painting` (3, style side, style side) with its `painting_number`.
+    """
+
+    def __init__(
+        self,
+        photographs: PictureFolder,
+        *,
+        side_px: int,
+        seed: int,
+        paintings: PictureFolder | None = None,
+        painting_side_px: int = 0,
+        clips: ClipPairs | None = None,
+    ) -> None:
+        self._photographs = photographs
+        self._side_px = side_px
+        self._seed = seed
+        self._paintings = paintings
+        self._painting_side_px = painting_side_px
+        self._clips = clips
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        random = np.random.default_rng((self._seed, index))
+        clips = self._clips if self._clips and random.random() < CLIP_SHARE else None
+        item = clips.draw(random) if clips else self._still(random)
+        if self._paintings:
+            number, painting = self._paintings.draw(random, side_min_px=self._painting_side_px)
+            item["painting"] = square(painting, self._painting_side_px)
+            item["painting_number"] = torch.tensor(number)
+        return item
+
+    def _still(self, random: np.random.Generator) -> dict[str, Tensor]:
+        _, picture = self._photographs.draw(random, side_min_px=round(self._side_px / CROP_SHARE_MIN))
+        photograph = random_crop(picture, self._side_px, random)
+        generator = torch.Generator().manual_seed(int(random.integers(2**63)))
+        moved, flow, valid = (tensor[0] for tensor in move(photograph.unsqueeze(0), generator))
+        return {"photograph": photograph, "moved": moved, "flow": flow, "valid": valid}
+
+
+class StepSampler(Sampler[list[int]]):
+    """Yield the items of each step without end, from step `first` on; each of `devices` gets its share of a batch."""
+
+    def __init__(self, first: int, *, batch: int, device: int, devices: int) -> None:
+        self._first = first
+        self._batch = batch
+        self._share = batch // devices
+        self._offset = device * self._share
+
+    def __iter__(self) -> Iterator[list[int]]:
+        step = self._first
+        while True:
+            start = step * self._batch + self._offset
+            yield list(range(start, start + self._share))
+            step += 1
