@@ -18,17 +18,17 @@ from export.card import describe_photographs, make_card
 from export.cli import print_parities
 from export.graph import load_network
 from export.publish import publish, require_free_name
-from export.sample import choose_sample
+from export.sample import Sample, choose_sample
 from export.score import perceptual_scores
 from export.style import export_style
-from realtime.catalogue import user_styles_folder
+from realtime.catalogue import resolve_style, user_styles_folder
 from realtime.errors import StylizeError
 from realtime.settings import DEFAULT_STYLE
 from training.cli import main as train_recipe
 from training.perceptual import STYLE_LAYERS
 from training.photograph import list_pictures, load_picture
 from training.recipe import FeedForwardRecipe
-from training.session import train
+from training.session import SessionError, train
 from training.trainer import CHECKPOINT_FILE, NonFiniteLossError
 from training.vgg import Vgg19
 
@@ -39,6 +39,7 @@ STYLE_WEIGHT = 10.0
 PHOTOGRAPHS_ADVISED = 2000
 PHOTOGRAPHS_FEW = 200
 NO_START = "none"
+HELD_OUT_FILE = "held-out.txt"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
     try:
         _make_style(options)
-    except (OSError, ValueError, SafetensorError, NonFiniteLossError, StylizeError) as error:
+    except (OSError, ValueError, SafetensorError, NonFiniteLossError, SessionError, StylizeError) as error:
         print(f"stylize-train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -102,6 +103,9 @@ def _make_style(options: argparse.Namespace) -> None:
         print(
             f"note: {len(files)} photographs are few; with {PHOTOGRAPHS_ADVISED:,} faces and streets keep their shape"
         )
+    sample = choose_sample(files)
+    run_folder = options.run or Path("runs") / options.name
+    held_out = _hold_out(sample, run_folder) if len(files) >= PHOTOGRAPHS_FEW else None
     recipe = FeedForwardRecipe(
         name=options.name,
         title=options.title or options.name.replace("-", " ").capitalize(),
@@ -109,11 +113,10 @@ def _make_style(options: argparse.Namespace) -> None:
         artist="",
         artist_died="",
         year="",
-        initial="" if options.start == NO_START else options.start,
+        initial=_initial(options.start),
         steps=STEPS,
         style_weight=options.style_weight,
     )
-    run_folder = options.run or Path("runs") / recipe.name
     network_file = train(
         recipe,
         style_pictures=options.picture,
@@ -121,9 +124,9 @@ def _make_style(options: argparse.Namespace) -> None:
         run_folder=run_folder,
         vgg=options.vgg,
         minutes=options.minutes,
+        excluded=held_out,
     )
     trained = load_network(network_file)
-    sample = choose_sample(files)
     exported = export_style(trained.network, sample)
     print_parities(exported)
     scores = perceptual_scores(
@@ -133,13 +136,32 @@ def _make_style(options: argparse.Namespace) -> None:
         photographs=sample.scored,
         vgg=Vgg19(STYLE_LAYERS, weights=options.vgg),
     )
-    data = describe_photographs(len(files), options.photographs)
+    scores["held_out"] = held_out is not None
+    data = describe_photographs(len(files) - len(sample.scored) * scores["held_out"], options.photographs)
     card = make_card(trained, exported, scores=scores, data=data, licence="your own", embed_recipe=True)
     require_free_name(options.name, replace=options.replace)  # it may have been taken while the training ran
     publish(exported.model, card, user_styles_folder(), variants=exported.variants)
     (run_folder / CHECKPOINT_FILE).unlink(missing_ok=True)  # so that --replace begins anew
     print(f"{recipe.name}: style loss {scores['style_loss']:.3f}, content loss {scores['content_loss']:.2f}")
     print(f"use it: stylize-video in.mp4 out.mp4 --style {recipe.name}")
+
+
+def _initial(start: str) -> str:
+    """Return what the recipe calls the network to start from: a shipped style's name, a file, or nothing."""
+    if start == NO_START:
+        return ""
+    style = resolve_style(start)
+    if style.card.get("kind", "feed-forward") != "feed-forward":
+        raise ValueError(f"--start {start}: an any-style model cannot be the start; name another style or {NO_START}")
+    return str(style.path) if style.is_users or not style.card else style.name
+
+
+def _hold_out(sample: Sample, run_folder: Path) -> Path:
+    """Write the names of the photographs that the style is scored on, which training then leaves out."""
+    run_folder.mkdir(parents=True, exist_ok=True)
+    names = run_folder / HELD_OUT_FILE
+    names.write_text("\n".join(sample.scored) + "\n", encoding="utf-8")
+    return names
 
 
 if __name__ == "__main__":

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from training.adain import SlimAdainNetwork
 from training.network import SIZE_MULTIPLE, SlimNetwork
 
 OPSET = 18
 INPUT_NAME, OUTPUT_NAME = "frame", "stylized"
+# What training calls them in its metadata. The classic networks are references and are not exported.
+NETWORKS: dict[str, type[nn.Module]] = {network.__name__: network for network in (SlimNetwork, SlimAdainNetwork)}
 EXAMPLE_SIDE_PX = 8 * SIZE_MULTIPLE
 
 
@@ -24,7 +27,7 @@ EXAMPLE_SIDE_PX = 8 * SIZE_MULTIPLE
 class TrainedNetwork:
     """A network with its trained weights and what training wrote about them."""
 
-    network: SlimNetwork
+    network: nn.Module
     recipe: dict[str, Any]
     steps: int
     minutes: float
@@ -52,9 +55,9 @@ def load_network(path: Path) -> TrainedNetwork:
         metadata = file.metadata() or {}
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     kind = metadata.get("network")
-    if kind != SlimNetwork.__name__:
-        raise ValueError(f"{path} holds a network of kind {kind!r}, expected {SlimNetwork.__name__}")
-    network = SlimNetwork()
+    if kind not in NETWORKS:
+        raise ValueError(f"{path} holds a network of kind {kind!r}, expected {' or '.join(NETWORKS)}")
+    network = NETWORKS[kind]()
     network.load_state_dict(weights)
     network.eval()
     return TrainedNetwork(

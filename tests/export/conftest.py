@@ -1,12 +1,17 @@
 """An untrained network and its graph, made once for all tests of the export."""
 
+import dataclasses
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from tests.training.conftest import VGG_CONVOLUTIONS
 
 if TYPE_CHECKING:
     from training.network import SlimNetwork
@@ -48,3 +53,72 @@ def smooth_pictures() -> "list[NDArray[np.uint8]]":
         np.asarray(cv2.resize(random.integers(0, 256, (7, 9, 3), dtype=np.uint8), (72, 56)), dtype=np.uint8)
         for _ in range(12)
     ]
+
+
+@pytest.fixture(scope="session")
+def vgg_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return weights of VGG19 up to relu4_1, small random numbers."""
+    torch = pytest.importorskip("torch", reason=WITHOUT_TORCH)
+    from safetensors.torch import save_file
+
+    generator = torch.Generator().manual_seed(3)
+    state = {}
+    for number, (channels_in, channels_out) in VGG_CONVOLUTIONS.items():
+        scale = (2 / (9 * channels_in)) ** 0.5
+        state[f"features.{number}.weight"] = scale * torch.randn(channels_out, channels_in, 3, 3, generator=generator)
+        state[f"features.{number}.bias"] = torch.zeros(channels_out)
+    path = tmp_path_factory.mktemp("vgg") / "vgg19-random.safetensors"
+    save_file(state, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def photographs(smooth_pictures: "list[NDArray[np.uint8]]", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of twelve pictures, and one file that is none."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for index, picture in enumerate(smooth_pictures):
+        cv2.imwrite(str(folder / f"{index:02}.png"), picture)
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n")
+    return folder
+
+
+@pytest.fixture
+def quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verify small sizes only, score on small pictures, and time nothing."""
+    from export import card, sample
+
+    monkeypatch.setattr(sample, "SIZES", ((16, 16), (17, 31)))
+    monkeypatch.setattr(sample, "SCORED_PICTURES", 2)
+    monkeypatch.setattr(sample, "SCORED_SIDE_PX", 48)
+    monkeypatch.setattr(sample, "CALIBRATION_SIDE_PX", 48)
+    monkeypatch.setattr(card, "engine_times_ms", lambda models: {precision: 1.5 for precision in models})
+
+
+@pytest.fixture
+def trained_run(network: "SlimNetwork", tmp_path: Path) -> Path:
+    """Return a folder as training leaves it, with an untrained network."""
+    from training.trainer import NETWORK_FILE
+
+    folder = tmp_path / "runs" / "dusk"
+    save_network(network, folder / NETWORK_FILE)
+    return folder
+
+
+def save_network(network: "SlimNetwork", path: Path, **recipe: object) -> None:
+    """Write a network as training does, with the recipe of a style called dusk."""
+    from safetensors.torch import save_file
+
+    from training.recipe import FeedForwardRecipe
+
+    values = {
+        "name": "dusk",
+        "title": "Dusk",
+        "picture": "00.png",
+        "artist": "A",
+        "artist_died": "1890",
+        "year": "1889",
+    }
+    complete = FeedForwardRecipe(**{**values, "style_size_px": 48, **recipe})
+    metadata = {"network": "SlimNetwork", "steps": "7", "minutes": "1.5", "vgg": "v"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(network.state_dict(), path, metadata={**metadata, "recipe": json.dumps(dataclasses.asdict(complete))})
