@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tests.training.conftest import VGG_CONVOLUTIONS
 
 if TYPE_CHECKING:
+    from export.style import ExportedStyle
     from training.network import SlimNetwork
 
 WITHOUT_TORCH = "the export needs torch: pip install stylecast[train]"
@@ -82,16 +83,28 @@ def photographs(smooth_pictures: "list[NDArray[np.uint8]]", tmp_path_factory: py
     return folder
 
 
-@pytest.fixture
-def quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Verify small sizes only, score on small pictures, and time nothing."""
-    from export import card, sample
+@pytest.fixture(scope="session")
+def exported(network: "SlimNetwork", smooth_pictures: "list[NDArray[np.uint8]]") -> "ExportedStyle":
+    """Return the network exported and verified at two small sizes."""
+    from export.sample import Sample
+    from export.style import export_style
 
+    sized = {(16, 16): smooth_pictures[0][:16, :16], (17, 31): smooth_pictures[1][:31, :17]}
+    return export_style(network, Sample(sized, smooth_pictures[2:8], {}))
+
+
+@pytest.fixture
+def quick_checks(exported: "ExportedStyle", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Export once for all tests, score on small pictures, and time nothing."""
+    from export import card, cli, cli_train, sample
+
+    for command in (cli, cli_train):
+        monkeypatch.setattr(command, "export_style", lambda *_: exported)
     monkeypatch.setattr(sample, "SIZES", ((16, 16), (17, 31)))
     monkeypatch.setattr(sample, "SCORED_PICTURES", 2)
     monkeypatch.setattr(sample, "SCORED_SIDE_PX", 48)
     monkeypatch.setattr(sample, "CALIBRATION_SIDE_PX", 48)
-    monkeypatch.setattr(card, "engine_times_ms", lambda models: {precision: 1.5 for precision in models})
+    monkeypatch.setattr(card, "engine_times_ms", lambda models: dict.fromkeys(models, 1.5))
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the export needs torch: pip install stylecast[train]")
 
+from export import cli  # noqa: E402
 from export import verify as verify_module  # noqa: E402
 from export.cli import main  # noqa: E402
+from export.style import export_style  # noqa: E402
 from realtime.catalogue import load_catalogue, verify_style  # noqa: E402
 from realtime.engine import open_engine  # noqa: E402
 from tests.test_weights import CARD_FIELDS  # noqa: E402
@@ -85,6 +87,7 @@ def test_output_alone_writes_the_model(export: Callable[..., int], tmp_path: Pat
 def test_style_that_fails_is_not_published_and_the_message_says_where(
     export: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(cli, "export_style", export_style)
     monkeypatch.setitem(verify_module.PSNR_MIN_DB, "int8", 95.0)
 
     assert export("--publish", tmp_path / "weights") == 1
