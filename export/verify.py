@@ -1,26 +1,36 @@
-"""Compare an exported style with its network in torch, on every engine, at odd, tiny and large sizes."""
+"""Compare an exported graph with its network in torch, on every engine, at odd, tiny and large sizes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from realtime.engine import open_engine
-from realtime.engine_openvino import import_openvino
+from export.runner import Inputs, Tensor, runners
 from realtime.stylizer import with_margin
-from training.network import SlimNetwork
 
 # (width, height): tiny, the graph's multiple, odd, and full HD; each gets the stylizer's margin.
 SIZES = ((16, 16), (17, 31), (64, 64), (321, 241), (641, 359), (1920, 1080))
 # float32 engines add up in another order: rounding may fall to the other side, no more.
 LEVELS_MAX = 1
-LEVELS_SHARE_MIN = 0.999
-# bf16 carries 8 bits of mantissa through 15 layers.
-REDUCED_PRECISION_PSNR_MIN_DB = 38.0
+PIXELS_SHARE_MIN = 0.999
+# The least PSNR against torch in float32, at every size: bf16 carries 8 bits of mantissa through 15 layers.
+PSNR_MIN_DB = {"bfloat16": 38.0, "fp16": 38.0, "int8": 32.0}
+# The style statistics of an any-style model, as the norm of the error over that of the statistics.
+STATISTICS_ERROR_MAX = {"float32": 1e-3, "bfloat16": 3e-2}
+# What identical pictures are given, so that a card can hold the figure.
+PSNR_MAX_DB = 99.0
 
 Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The inputs of a graph at one size (width, height), and what torch makes of them in float32."""
+
+    size: tuple[int, int]
+    inputs: Inputs
+    expected: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,69 +40,77 @@ class Parity:
     engine: str
     share_within_one_level: float
     psnr_db: float
-    passed: bool
 
 
 class ParityError(ValueError):
     """The exported graph does not do what the network does."""
 
 
-def verify(network: SlimNetwork, model: bytes, pictures: dict[tuple[int, int], Picture]) -> list[Parity]:
-    """Return the parity of every engine; `pictures` holds one photograph for each of SIZES, RGB.
+def picture_cases(
+    network: Callable[[Picture], Picture], input_name: str, pictures: dict[tuple[int, int], Picture]
+) -> list[Case]:
+    """Return the cases of a graph from picture to picture; `network` takes and returns (1, H, W, 3)."""
+    frames = {size: with_margin(picture)[np.newaxis] for size, picture in pictures.items()}
+    return [Case(size, {input_name: frame}, network(frame)) for size, frame in frames.items()]
+
+
+def verify(model: bytes, cases: Sequence[Case], *, precision: str = "fp32") -> list[Parity]:
+    """Return the parity of every engine that runs a graph whose output is a picture; `precision` is that of the file.
 
     Raises:
-        ParityError: an engine is further off than the tolerances allow.
+        ParityError: an engine is further off than the tolerances allow; names it, the size and the figure.
     """
-    frames = {size: with_margin(picture) for size, picture in pictures.items()}
-    expected = {size: _torch_result(network, frame) for size, frame in frames.items()}
-    results = []
-    for name, stylize, exact in _engines(model):
-        found = {size: stylize(frame) for size, frame in frames.items()}
-        parity = _compare(name, expected, found, exact=exact)
-        if not parity.passed:
-            expected_text = (
-                f"a share of {LEVELS_SHARE_MIN}" if exact else f"a PSNR of {REDUCED_PRECISION_PSNR_MIN_DB} dB"
-            )
+    parities = []
+    for engine, is_float32, run in runners(model):
+        tolerance = precision if precision != "fp32" else "float32" if is_float32 else "bfloat16"
+        name = engine if precision == "fp32" else f"{engine}, {precision} file"
+        shares, psnrs_db = [], []
+        for case in cases:
+            found = run(case.inputs)
+            share, psnr_db = _compare(case.expected, found)
+            _require(name, case.size, share=share, psnr_db=psnr_db, tolerance=tolerance)
+            shares.append(share)
+            psnrs_db.append(psnr_db)
+        parities.append(Parity(name, min(shares), min(psnrs_db)))
+    return parities
+
+
+def verify_statistics(model: bytes, cases: Sequence[Case]) -> None:
+    """Require of every engine the style statistics that torch computes.
+
+    Raises:
+        ParityError: an engine is further off than the tolerances allow; names it, the size and the figure.
+    """
+    for engine, is_float32, run in runners(model):
+        limit = STATISTICS_ERROR_MAX["float32" if is_float32 else "bfloat16"]
+        for case in cases:
+            error = float(np.linalg.norm(run(case.inputs) - case.expected) / np.linalg.norm(case.expected))
+            if not error <= limit:
+                width, height = case.size
+                raise ParityError(
+                    f"{engine} at {width}x{height}: the style statistics are {error:.4f} off; at most {limit} may be"
+                )
+
+
+def _require(engine: str, size: tuple[int, int], *, share: float, psnr_db: float, tolerance: str) -> None:
+    place = f"{engine} at {size[0]}x{size[1]}"
+    if tolerance == "float32":
+        if share < PIXELS_SHARE_MIN:
             raise ParityError(
-                f"{name}: {parity.share_within_one_level:.5f} of the values within {LEVELS_MAX} level, "
-                f"PSNR {parity.psnr_db:.1f} dB; expected at least {expected_text}"
+                f"{place}: {share:.5f} of the pixels are within {LEVELS_MAX} grey level of torch "
+                f"(PSNR {psnr_db:.1f} dB); at least {PIXELS_SHARE_MIN} must be"
             )
-        results.append(parity)
-    return results
+    elif psnr_db < PSNR_MIN_DB[tolerance]:
+        raise ParityError(
+            f"{place}: PSNR {psnr_db:.1f} dB against torch; {tolerance} must reach {PSNR_MIN_DB[tolerance]} dB"
+        )
 
 
-def _engines(model: bytes) -> list[tuple[str, Callable[[Picture], Picture], bool]]:
-    onnxruntime_engine = open_engine(model, engine="onnxruntime", device="cpu")
-    default = open_engine(model, engine="openvino", device="cpu")
-    engines: list[tuple[str, Callable[[Picture], Picture], bool]] = [
-        (onnxruntime_engine.description, onnxruntime_engine.infer, True),
-        ("OpenVINO, cpu, f32", _openvino_float32(model), True),
-    ]
-    if "float32" not in default.description:
-        engines.append((default.description, default.infer, False))
-    return engines
-
-
-def _openvino_float32(model: bytes) -> Callable[[Picture], Picture]:
-    core = import_openvino().Core()
-    compiled = core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-
-    return lambda frame: np.asarray(compiled(frame[np.newaxis])[0][0])
-
-
-def _torch_result(network: SlimNetwork, frame: Picture) -> Picture:
-    with torch.inference_mode():
-        return np.asarray(network.forward_uint8(torch.from_numpy(frame).unsqueeze(0))[0].numpy())
-
-
-def _compare(
-    name: str, expected: dict[tuple[int, int], Picture], found: dict[tuple[int, int], Picture], *, exact: bool
-) -> Parity:
-    share, psnr_db = 1.0, float("inf")
-    for size, picture in expected.items():
-        difference = np.abs(picture.astype(np.int16) - found[size].astype(np.int16))
-        share = min(share, float(np.mean(difference <= LEVELS_MAX)))
-        error = float(np.mean(np.square(difference / 255)))
-        psnr_db = min(psnr_db, -10 * float(np.log10(error)) if error else float("inf"))
-    passed = share >= LEVELS_SHARE_MIN if exact else psnr_db >= REDUCED_PRECISION_PSNR_MIN_DB
-    return Parity(name, share, psnr_db, passed)
+def _compare(expected: Tensor, found: Tensor) -> tuple[float, float]:
+    """Return the share of pixels within `LEVELS_MAX` in every colour, and the PSNR in dB."""
+    if expected.shape != found.shape:
+        return 0.0, 0.0
+    difference = np.abs(expected.astype(np.int16) - found.astype(np.int16))
+    share = float(np.mean(np.all(difference <= LEVELS_MAX, axis=-1)))
+    error = float(np.mean(np.square(difference / 255)))
+    return share, min(PSNR_MAX_DB, -10 * float(np.log10(error))) if error else PSNR_MAX_DB

@@ -2,9 +2,13 @@
 
 import argparse
 import json
+from typing import TYPE_CHECKING
 
 from .cli_compare import add_compare, run_compare
 from .command import Interrupts, make_parser, print_output, run_command
+
+if TYPE_CHECKING:
+    from .catalogue import Style
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,21 +27,44 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _styles(options: argparse.Namespace, interrupts: Interrupts) -> int:
-    from .catalogue import encoder_of, is_any_style, load_catalogue, read_model
+    from .catalogue import load_styles, verify_style
+    from .errors import StyleError
 
     interrupts.check()
-    catalogue = load_catalogue()
-    for style in catalogue.values():
-        read_model(style)
-        if is_any_style(style):
-            read_model(encoder_of(style))
+    intact, damaged = [], None
+    for style in load_styles().values():
+        try:
+            verify_style(style)
+        except StyleError as error:
+            if not style.is_users:
+                raise
+            damaged = error  # the others are still worth a list
+        else:
+            intact.append(style)
     if options.json:
-        print_output(json.dumps([style.card for style in catalogue.values()], indent=2))
-        return 0
-    width = max((len(name) for name in catalogue), default=0)
-    for style in catalogue.values():
-        after = (
-            "any picture: --style PICTURE" if is_any_style(style) else f"{style.card['artist']}, {style.card['year']}"
-        )
-        print_output(f"{style.name:<{width}}  {style.title} ({after})")
+        print_output(json.dumps([style.card for style in intact], indent=2))
+    else:
+        width = max((len(style.name) for style in intact), default=0)
+        for style in intact:
+            print_output(f"{style.name:<{width}}  {_line(style)}")
+    if damaged:
+        raise damaged
     return 0
+
+
+def _line(style: "Style") -> str:
+    """Return what is said of a style: title, whose it is, kind, and the figures that its card has."""
+    from .catalogue import is_any_style
+
+    card = style.card
+    painter = ", ".join(str(card[key]) for key in ("artist", "year") if card.get(key))
+    scores = card.get("scores", {})
+    facts = [
+        "any picture: --style PICTURE" if is_any_style(style) else "",
+        "your own" if style.is_users else "",
+        card.get("kind", ""),
+        *(f"{key.replace('_', ' ')} {scores[key]:.3f}" for key in ("style_loss", "content_loss") if key in scores),
+        f"{style.size_bytes / 1e6:.1f} MB" if style.size_bytes else "",
+        " ".join(variant["precision"] for variant in card.get("variants", ())),
+    ]
+    return f"{style.title}{f' ({painter})' if painter else ''}: {', '.join(filter(None, facts))}"

@@ -1,4 +1,4 @@
-"""One small interface to what runs a network, and the choice of one: `open_engine`.
+"""One small interface to what runs a network, and the choice of one: `open_style` and `open_engine`.
 
 An engine runs one graph of a contract of `graph.py`: a style, an any-style model or its encoder.
 """
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .catalogue import Style, read_model
 from .errors import EngineError, UsageError
 from .graph import FEED_FORWARD, GraphContract
 
@@ -51,10 +52,43 @@ _ENGINES_OF_DEVICE = {
 }
 
 
+def open_style(
+    style: Style,
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    contract: GraphContract = FEED_FORWARD,
+) -> Engine:
+    """Open the style's model in the precision asked for; `auto` lets `open_engine` choose between float32 and int8.
+
+    Raises:
+        UsageError: the style has no model of that precision, or the engine does not support the device.
+        StyleError: a model is missing or damaged, or not of the contract.
+        EngineError: the engine or device asked for cannot be used here.
+    """
+    if precision in ("auto", "fp32"):
+        variant = style.variant("int8") if precision == "auto" else None
+        int8 = read_model(variant) if variant else None
+        return open_engine(read_model(style), int8=int8, engine=engine, device=device, contract=contract)
+    chosen = style.variant(precision)
+    if chosen is None:
+        raise UsageError(f"style {style.name} has no {precision} model; leave --precision out, or use fp32")
+    return open_engine(read_model(chosen), engine=engine, device=device, contract=contract)
+
+
 def open_engine(
-    model: bytes, *, engine: str = "auto", device: str = "auto", contract: GraphContract = FEED_FORWARD
+    model: bytes,
+    *,
+    int8: bytes | None = None,
+    engine: str = "auto",
+    device: str = "auto",
+    contract: GraphContract = FEED_FORWARD,
 ) -> Engine:
     """Load `model` (ONNX) on the engine and device asked for; `auto` takes the first that really loads.
+
+    `int8` is the same style quantised, which replaces `model` where OpenVINO runs on a processor without bf16: there it
+    takes less than half the time with VNNI, 60 % with AVX2 alone. ONNX Runtime (1.31) takes 1.5 times as long with it.
 
     Raises:
         UsageError: the engine does not support the device.
@@ -65,7 +99,8 @@ def open_engine(
     failures: list[str] = []
     for engine_name, device_name in candidates:
         try:
-            opened = _opener(engine_name)(model, device_name, contract)
+            suited = int8 if int8 is not None and _prefers_int8(engine_name, device_name) else model
+            opened = _opener(engine_name)(suited, device_name, contract)
         except EngineError as error:
             failures.append(str(error))
             continue
@@ -102,6 +137,14 @@ def _accelerators_to_try() -> list[str]:
         wanted = [device for device in wanted if device != "cuda"]
     built_in = built_in_devices() if wanted else []
     return [device for device in wanted if device in built_in]
+
+
+def _prefers_int8(engine_name: str, device: str) -> bool:
+    if (engine_name, device) != ("openvino", "cpu"):
+        return False
+    from .engine_openvino import processor_prefers_int8
+
+    return processor_prefers_int8()
 
 
 def _opener(engine_name: str) -> Callable[[bytes, str, GraphContract], Engine]:

@@ -27,6 +27,8 @@ _FIX_OF_DEVICE = {
     "coreml": "it exists on macOS only: pip install onnxruntime",
     "directml": "it exists on Windows only: pip uninstall onnxruntime-gpu && pip install onnxruntime-directml",
 }
+# The key in a model's metadata under which the export notes a precision other than fp32.
+PRECISION_KEY = "precision"
 
 
 def built_in_devices() -> list[str]:
@@ -87,7 +89,8 @@ class OnnxRuntimeEngine:
             raise EngineError(f"{provider} does not start on this machine{cause}; {_FIX_OF_DEVICE.get(device, '')}")
         self.device = device
         self.reason = ""
-        self.description = f"ONNX Runtime {onnxruntime.__version__}, {device}, fp32"
+        precision = session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY, "fp32")
+        self.description = f"ONNX Runtime {onnxruntime.__version__}, {device}, {precision}"
         self.workers = 1
         self._session: Any = session
         self._picture_name = contract.require(_ports(session.get_inputs()), _ports(session.get_outputs()))

@@ -4,8 +4,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from .catalogue import Style, encoder_of, read_model
-from .engine import Engine, open_engine
-from .graph import ENCODER, TRANSFER
+from .engine import Engine, open_engine, open_style
+from .graph import ENCODER, FEED_FORWARD, TRANSFER
 from .picture import over_white, read_picture
 from .style_choice import StyleChoice
 from .style_code import StyleCode, encode_picture, mix_codes
@@ -26,7 +26,7 @@ class LoadedStyle:
         self.engine.close()
 
 
-def load_style(choice: StyleChoice, *, engine: str, device: str) -> LoadedStyle:
+def load_style(choice: StyleChoice, *, engine: str, device: str, precision: str) -> LoadedStyle:
     """Encode the pictures of `choice` and load its network.
 
     Raises:
@@ -34,13 +34,14 @@ def load_style(choice: StyleChoice, *, engine: str, device: str) -> LoadedStyle:
         StyleError: weights are missing, damaged or not of a style.
         EngineError: the engine or device asked for cannot be used here.
     """
-    model = read_model(choice.model)
-    if not choice.pictures:
-        return LoadedStyle(open_engine(model, engine=engine, device=device), None)
-    with closing(open_encoder(choice.model)) as encoder:
-        codes = [encode_picture(encoder, over_white(read_picture(path))) for path in choice.pictures]
+    code = None
+    if choice.pictures:
+        with closing(open_encoder(choice.model)) as encoder:
+            codes = [encode_picture(encoder, over_white(read_picture(path))) for path in choice.pictures]
+        code = mix_codes(codes, choice.shares)
+    contract = TRANSFER if choice.pictures else FEED_FORWARD
     return LoadedStyle(
-        open_engine(model, engine=engine, device=device, contract=TRANSFER), mix_codes(codes, choice.shares)
+        open_style(choice.model, engine=engine, device=device, precision=precision, contract=contract), code
     )
 
 

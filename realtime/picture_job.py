@@ -50,7 +50,9 @@ class PictureJobs:
         self._controls = controls
         self._check_stop = check_stop
         self._clock: Callable[[], float] = time.perf_counter
-        self._loaded: LoadedStyle = load_style(style, engine=settings.engine, device=settings.device)
+        self._loaded: LoadedStyle = load_style(
+            style, engine=settings.engine, device=settings.device, precision=settings.precision
+        )
         self._stylizer = self._loaded.stylizer(size_px=settings.size)
 
     def __enter__(self) -> "PictureJobs":

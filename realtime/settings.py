@@ -16,6 +16,7 @@ Declared = TypeVar("Declared", "Controls", "Settings")
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "intel-gpu", "coreml", "directml")
 ENGINES = ("auto", "onnxruntime", "openvino")
 SPLIT_KINDS = ("wipe", "side")
+PRECISIONS = ("auto", "fp32", "fp16", "int8")
 PROGRESS_KINDS = ("auto", "bar", "lines", "json", "none")
 
 _MEANING_OF_NONE = {
@@ -162,6 +163,11 @@ class Settings:
     )
     device: str = option("auto", choices=DEVICES, help="where the network runs")
     engine: str = option("auto", choices=ENGINES, help="what runs the network")
+    precision: str = option(
+        "auto",
+        choices=PRECISIONS,
+        help="which of the style's models: auto is int8 on processors without bf16, else fp32",
+    )
     start: Fraction | None = option(
         None, parse=time_s, metavar="TIME", help="begin here (12.5 or 0:01:02.5); the output's time starts at 0"
     )
@@ -200,7 +206,7 @@ class Settings:
 
 # The options of `stylize-image`.
 PICTURE_OPTIONS = frozenset(
-    {"strength", "keep_colors", "style", "mix", "size", "device", "engine", "split", "overwrite"}
+    {"strength", "keep_colors", "style", "mix", "size", "device", "engine", "precision", "split", "overwrite"}
 )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from .catalogue import MODEL_SUFFIX, Style, any_style_model, is_any_style, is_file, load_catalogue, resolve_style
+from .catalogue import MODEL_SUFFIX, Style, any_style_model, is_any_style, is_file, load_styles, resolve_style
 from .errors import UsageError
 from .settings import MIXED_STYLES_MAX
 
@@ -53,4 +53,4 @@ def choose_style(styles: tuple[str, ...], mix: tuple[float, ...] | None = None) 
 def _is_picture(text: str) -> bool:
     """Return whether `text` is neither a model nor a name of the catalogue but a file; reading it shows what it is."""
     path = Path(text)
-    return path.suffix.lower() != MODEL_SUFFIX and text not in load_catalogue() and is_file(path)
+    return path.suffix.lower() != MODEL_SUFFIX and text not in load_styles() and is_file(path)

@@ -53,7 +53,9 @@ class VideoJobs:
         self._encoders: dict[str, EncoderChoice] = {}
         self._clock: Callable[[], float] = time.perf_counter
         started_s = self._clock()
-        self._loaded: LoadedStyle = load_style(style, engine=settings.engine, device=settings.device)
+        self._loaded: LoadedStyle = load_style(
+            style, engine=settings.engine, device=settings.device, precision=settings.precision
+        )
         self._load_s = self._clock() - started_s
 
     def __enter__(self) -> "VideoJobs":

@@ -72,6 +72,14 @@ def read_report(tmp_path: Path) -> Callable[[], dict[str, Any]]:
 
 
 @pytest.fixture(autouse=True)
+def user_styles(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of the user's own styles: a new one, so that no test sees or touches that of the machine."""
+    folder = tmp_path_factory.mktemp("user") / "styles"
+    monkeypatch.setenv("STYLECAST_STYLES", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
 def _no_unfinished_files(tmp_path: Path) -> Iterator[None]:
     """Fail the test that leaves a temporary file of ours behind."""
     yield

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.publish import TABLE_BEGIN, TABLE_END, styles_table
+from export.page import TABLE_BEGIN, TABLE_END, styles_table
 from realtime.catalogue import WEIGHTS_FOLDER
 from realtime.settings import options_table
 

@@ -1,8 +1,12 @@
 """What every engine must do, and how `open_engine` chooses among them."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +14,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from realtime import engine as engine_module
-from realtime import engine_onnxruntime
-from realtime.engine import Engine, open_engine
+from realtime import engine_onnxruntime, engine_openvino
+from realtime.catalogue import Style
+from realtime.engine import Engine, open_engine, open_style
 from realtime.engine_onnxruntime import OnnxRuntimeEngine
 from realtime.engine_openvino import OpenVinoEngine
 from realtime.errors import EngineError, StyleError, UsageError
@@ -364,3 +369,62 @@ def test_what_auto_picked_gives_its_reason_and_what_was_asked_for_needs_none() -
 
     assert picked.reason.startswith("auto")
     assert asked.reason == ""
+
+
+@pytest.fixture
+def style(tmp_path: Path) -> Style:
+    """Return a style whose int8 model inverts and whose float32 model changes nothing: a result tells which one ran."""
+    files = {"plain.onnx": identity_model(), "plain.int8.onnx": invert_model()}
+    for name, model in files.items():
+        (tmp_path / name).write_bytes(model)
+    (plain, plain_digest), (int8, int8_digest) = (
+        (model, hashlib.sha256(model).hexdigest()) for model in files.values()
+    )
+    variant = {"precision": "int8", "file": "plain.int8.onnx", "size_bytes": len(int8), "sha256": int8_digest}
+    card = {"variants": [variant]}
+    return Style("plain", "Plain", tmp_path / "plain.onnx", plain_digest, len(plain), card)
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "faster", "runs_int8"),
+    [
+        ("openvino", "auto", True, True),
+        ("openvino", "auto", False, False),
+        ("onnxruntime", "auto", True, False),
+        ("openvino", "fp32", True, False),
+        ("openvino", "int8", False, True),
+        ("onnxruntime", "int8", False, True),
+    ],
+)
+def test_precision_is_the_one_asked_for_or_the_one_that_suits_engine_and_processor(
+    style: Style, monkeypatch: pytest.MonkeyPatch, engine: str, precision: str, faster: bool, runs_int8: bool
+) -> None:
+    monkeypatch.setattr(engine_openvino, "processor_prefers_int8", lambda: faster)
+
+    with closing(open_style(style, engine=engine, device="cpu", precision=precision)) as opened:
+        picture = _picture(16, 16)
+        assert np.array_equal(opened.infer(picture), 255 - picture if runs_int8 else picture)
+
+
+@pytest.mark.parametrize(
+    ("hint", "capabilities", "prefers"),
+    [
+        ("<Type: 'float32'>", ["FP32", "INT8"], True),
+        ("<Type: 'float32'>", ["FP32"], False),
+        ("<Type: 'bfloat16'>", ["FP32", "INT8", "BF16"], False),
+        ("<Type: 'float16'>", ["FP32", "INT8"], False),
+    ],
+)
+def test_int8_suits_processors_that_have_it_and_nothing_between(
+    monkeypatch: pytest.MonkeyPatch, hint: str, capabilities: list[str], prefers: bool
+) -> None:
+    properties = {"INFERENCE_PRECISION_HINT": hint, "OPTIMIZATION_CAPABILITIES": capabilities}
+    core = SimpleNamespace(get_property=lambda device, name: properties[name])
+    monkeypatch.setattr(engine_openvino, "import_openvino", lambda: SimpleNamespace(Core=lambda: core))
+
+    assert engine_openvino.processor_prefers_int8() is prefers
+
+
+def test_precision_that_the_style_has_not_is_refused(style: Style) -> None:
+    with pytest.raises(UsageError, match="style plain has no fp16 model; leave --precision out"):
+        open_style(style, precision="fp16")

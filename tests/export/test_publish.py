@@ -1,5 +1,7 @@
-"""What is published is what the runtime accepts, and the tables follow."""
+"""What is published is what the runtime accepts; nothing is lost when it fails, and no name leads astray."""
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,10 @@ import pytest
 pytest.importorskip("torch", reason="the export needs torch: pip install stylecast[train]")
 
 from export import publish as publish_module
-from export.publish import TABLE_BEGIN, TABLE_END, publish, styles_table, write_table
-from realtime.catalogue import load_catalogue, read_model
+from export.publish import publish, require_free_name
+from realtime.catalogue import CATALOGUE_FILE, load_catalogue, load_styles, read_model, verify_style
+from realtime.errors import StyleError
+from realtime.settings import DEFAULT_STYLE
 
 
 def _card(name: str) -> dict[str, Any]:
@@ -54,31 +58,91 @@ def test_model_too_large_to_ship_is_refused_and_nothing_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_table_has_a_row_for_every_style(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        publish(b"x" * 1_234_567, _card(name), tmp_path)
+def test_variants_and_encoder_are_files_of_the_style(tmp_path: Path) -> None:
+    publish(b"fp32", _card("a"), tmp_path, variants={"int8": (b"int8", 43.9), "fp16": (b"half", 60.0)}, encoder=b"enc")
 
-    rows = styles_table(tmp_path, thumbnails="pictures").splitlines()
-
-    assert len(rows) == 4
-    assert rows[2] == "| `a` | ![a](pictures/a.jpg) | A. Painter, *Title of a*, 1890 | 0.123 | 0.57 | 1.2 |"
-
-
-def test_table_replaces_what_stood_between_the_markers(tmp_path: Path) -> None:
-    page = tmp_path / "README.md"
-    page.write_text(f"before\n{TABLE_BEGIN}\nold\n{TABLE_END}\nafter\n", encoding="utf-8")
-
-    for table in (r"| \1 \n |", "new"):
-        write_table(page, table)
-
-    assert page.read_text(encoding="utf-8") == f"before\n{TABLE_BEGIN}\nnew\n{TABLE_END}\nafter\n"
+    style = load_catalogue(tmp_path)["a"]
+    int8 = style.variant("int8")
+    verify_style(style)
+    assert int8 is not None
+    assert read_model(int8) == b"int8"
+    assert [(item["precision"], item["psnr_db"]) for item in style.card["variants"]] == [("int8", 43.9), ("fp16", 60.0)]
+    assert (tmp_path / style.card["encoder"]["file"]).read_bytes() == b"enc"
 
 
-def test_page_without_markers_is_named_and_left_alone(tmp_path: Path) -> None:
-    page = tmp_path / "README.md"
-    page.write_text("text", encoding="utf-8")
+def test_files_that_the_new_version_lacks_are_removed(tmp_path: Path) -> None:
+    publish(b"1", _card("a"), tmp_path, variants={"int8": (b"2", 40.0)})
+    publish(b"1", _card("a-int8"), tmp_path)
 
-    with pytest.raises(ValueError, match=r"README\.md has no place for the table"):
-        write_table(page, "new")
+    publish(b"3", _card("a"), tmp_path)
 
-    assert page.read_text(encoding="utf-8") == "text"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-int8.onnx", "a.onnx", CATALOGUE_FILE]
+    assert load_catalogue(tmp_path)["a"].variant("int8") is None
+
+
+@pytest.mark.parametrize("failing", ["a.onnx", "a.int8.onnx", CATALOGUE_FILE])
+def test_failure_at_any_file_leaves_the_other_styles_and_no_rubbish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    publish(b"other", _card("b"), tmp_path)
+    replace = os.replace
+
+    def fail(source: Path, target: Path) -> None:
+        if target.name == failing:
+            raise OSError("no space left")
+        replace(source, target)
+
+    monkeypatch.setattr(publish_module.os, "replace", fail)
+
+    with pytest.raises(OSError, match="no space left"):
+        publish(b"new", _card("a"), tmp_path, variants={"int8": (b"2", 40.0)})
+
+    assert [read_model(style) for style in load_catalogue(tmp_path).values()] == [b"other"]
+    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_damaged_catalogue_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / CATALOGUE_FILE).write_text("{", encoding="utf-8")
+
+    with pytest.raises(StyleError, match=r"catalogue\.json cannot be read"):
+        publish(b"new", _card("a"), tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == [CATALOGUE_FILE]
+
+
+UNSAFE_NAMES = ["", "A", "../up", "a/b", "a.b", "-a", "a--b", "a b", "ä", "x" * 65, "a\n"]
+
+
+@pytest.mark.parametrize("name", UNSAFE_NAMES)
+def test_name_that_is_no_slug_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="cannot name a style; use lower-case letters, digits and single hyphens"):
+        publish(b"new", _card(name), tmp_path)
+    with pytest.raises(ValueError, match="cannot name a style"):
+        require_free_name(name, replace=True)
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_shipped_name_is_never_free(replace: bool) -> None:
+    with pytest.raises(ValueError, match=f"{DEFAULT_STYLE} is a shipped style; choose another name"):
+        require_free_name(DEFAULT_STYLE, replace=replace)
+
+
+def test_own_name_is_free_once_and_then_only_with_replace(user_styles: Path) -> None:
+    require_free_name("dusk", replace=False)
+    publish(b"new", _card("dusk"), user_styles)
+
+    require_free_name("dusk", replace=True)
+    with pytest.raises(ValueError, match="you have a style dusk already; give --replace"):
+        require_free_name("dusk", replace=False)
+
+
+def test_style_in_the_users_folder_is_one_of_all_styles(user_styles: Path) -> None:
+    publish(b"new", _card("dusk"), user_styles)
+
+    styles = load_styles()
+    assert list(styles)[-1] == "dusk"
+    assert styles["dusk"].is_users
+    assert json.loads((user_styles / CATALOGUE_FILE).read_text(encoding="utf-8"))["schema"] == 1

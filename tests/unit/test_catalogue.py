@@ -14,8 +14,11 @@ from realtime.catalogue import (
     Style,
     encoder_of,
     load_catalogue,
+    load_styles,
     read_model,
     resolve_style,
+    user_styles_folder,
+    verify_style,
 )
 from realtime.errors import StyleError, UsageError
 
@@ -38,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in NAMES:
         (tmp_path / f"{name}.onnx").write_bytes(MODEL)
     _write(tmp_path, {"schema": CATALOGUE_SCHEMA, "styles": [_card(name) for name in NAMES]})
-    monkeypatch.setattr(catalogue, "load_catalogue", lambda: load_catalogue(tmp_path))
+    monkeypatch.setattr(load_catalogue, "__defaults__", (tmp_path,))
     return tmp_path
 
 
@@ -157,6 +160,11 @@ def test_catalogue_of_another_schema_is_refused(folder: Path, schema: object) ->
         {"schema": CATALOGUE_SCHEMA, "styles": [7]},
         {"schema": CATALOGUE_SCHEMA, "styles": [{"name": "no title"}]},
         {"schema": CATALOGUE_SCHEMA, "styles": [_card("x") | {"name": []}]},
+        {"schema": CATALOGUE_SCHEMA, "styles": [_card("../x")]},
+        {"schema": CATALOGUE_SCHEMA, "styles": [_card("x") | {"file": "../x.onnx"}]},
+        {"schema": CATALOGUE_SCHEMA, "styles": [_card("x") | {"file": "/etc/passwd"}]},
+        {"schema": CATALOGUE_SCHEMA, "styles": [_card("x") | {"variants": [{"file": "a/b"}]}]},
+        {"schema": CATALOGUE_SCHEMA, "styles": [_card("x") | {"variants": 7}]},
     ],
 )
 def test_catalogue_of_another_form_is_refused(folder: Path, content: object) -> None:
@@ -177,3 +185,95 @@ def test_catalogue_that_is_no_json_is_refused(folder: Path, content: bytes) -> N
 def test_catalogue_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(StyleError, match=r"catalogue\.json cannot be read"):
         load_catalogue(tmp_path)
+
+
+def _add_user_style(user_styles: Path, name: str, model: bytes = MODEL) -> None:
+    user_styles.mkdir(parents=True, exist_ok=True)
+    (user_styles / f"{name}.onnx").write_bytes(model)
+    _write(user_styles, {"schema": CATALOGUE_SCHEMA, "styles": [_card(name)]})
+
+
+@pytest.mark.usefixtures("folder")
+class TestStylesOfTheUser:
+    def test_are_found_by_name_after_the_shipped_ones(self, user_styles: Path) -> None:
+        _add_user_style(user_styles, "dusk")
+
+        style = resolve_style("dusk")
+
+        assert list(load_styles()) == [*NAMES, "dusk"]
+        assert (style.path, style.is_users, read_model(style)) == (user_styles / "dusk.onnx", True, MODEL)
+        assert not resolve_style(NAMES[0]).is_users
+
+    def test_are_offered_when_a_name_is_misspelt(self, user_styles: Path) -> None:
+        _add_user_style(user_styles, "dusk")
+
+        with pytest.raises(UsageError, match="did you mean dusk"):
+            resolve_style("dust")
+
+    def test_do_not_hide_a_shipped_style_and_it_is_said(
+        self, user_styles: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        _add_user_style(user_styles, NAMES[0], b"another model")
+
+        assert read_model(resolve_style(NAMES[0])) == MODEL
+        assert f"your own style {NAMES[0]} is left out" in caplog.text
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"schema": 99, "styles": []}'])
+    def test_that_cannot_be_listed_leave_the_shipped_ones_and_one_line_that_says_what_to_do(
+        self, user_styles: Path, content: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        user_styles.mkdir()
+        (user_styles / CATALOGUE_FILE).write_bytes(content)
+
+        assert tuple(load_styles()) == NAMES
+        (record,) = caplog.records
+        assert record.levelname == "WARNING"
+        assert f"repair {user_styles / CATALOGUE_FILE}, or move it away" in record.getMessage()
+
+    def test_that_are_damaged_are_to_be_trained_again(self, user_styles: Path) -> None:
+        _add_user_style(user_styles, "dusk", MODEL[:-1])
+
+        with pytest.raises(
+            StyleError, match=r"dusk are damaged.*train it again: stylize-train .* --name dusk --replace"
+        ):
+            read_model(resolve_style("dusk"))
+
+    def test_need_no_folder(self) -> None:
+        assert tuple(load_styles()) == NAMES
+
+    def test_lie_in_the_users_data_folder_unless_the_environment_says_where(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("STYLECAST_STYLES", str(tmp_path))
+        assert user_styles_folder() == tmp_path
+        monkeypatch.delenv("STYLECAST_STYLES")
+        monkeypatch.setattr(catalogue.platformdirs, "user_data_path", lambda *_, **__: Path("data"))
+        assert user_styles_folder() == Path("data") / "styles"
+
+
+@pytest.fixture
+def style_with_int8(folder: Path) -> Path:
+    """Return the file of the int8 variant of the style `wave`."""
+    path = folder / "wave.int8.onnx"
+    path.write_bytes(b"int8")
+    (folder / "wave.onnx").write_bytes(MODEL)
+    variant = {"precision": "int8", "file": path.name, "size_bytes": 4, "sha256": hashlib.sha256(b"int8").hexdigest()}
+    _write(folder, {"schema": CATALOGUE_SCHEMA, "styles": [_card("wave") | {"variants": [variant]}]})
+    return path
+
+
+def test_variant_is_read_and_verified_like_the_style(style_with_int8: Path) -> None:
+    style = resolve_style("wave")
+    int8 = style.variant("int8")
+
+    assert int8 is not None
+    assert read_model(int8) == b"int8"
+    assert style.variant("fp16") is None
+    verify_style(style)
+
+
+def test_damaged_variant_is_found(style_with_int8: Path) -> None:
+    style_with_int8.write_bytes(b"INT8")
+
+    with pytest.raises(StyleError, match=r"wave are damaged: .*wave\.int8\.onnx"):
+        verify_style(resolve_style("wave"))

@@ -1,5 +1,6 @@
 """`stylize styles`: the list for people, the cards for programs, and an error where weights are damaged."""
 
+import hashlib
 import json
 import signal
 from pathlib import Path
@@ -22,7 +23,8 @@ def test_every_style_is_a_line_with_its_name_title_and_artist(capsys: pytest.Cap
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(styles)
     for line, style in zip(lines, styles.values(), strict=True):
-        assert line.endswith(f"  {style.title} ({style.card['artist']}, {style.card['year']})")
+        assert f"  {style.title} ({style.card['artist']}, {style.card['year']}): feed-forward, style loss 0." in line
+        assert "your own" not in line
 
 
 @pytest.mark.usefixtures("any_style_catalogue")
@@ -74,6 +76,43 @@ def test_damaged_weights_are_one_line_and_no_list(
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert "stylize: the weights of style wave are damaged" in captured.err
+
+
+def _train_user_style(folder: Path, *, intact: bool) -> dict[str, object]:
+    content = identity_model()
+    digest = hashlib.sha256(content if intact else b"").hexdigest()
+    card: dict[str, object] = {"name": "dusk", "title": "Dusk", "kind": "feed-forward", "artist": "", "year": ""}
+    card |= {"file": "dusk.onnx", "sha256": digest, "size_bytes": len(content), "scores": {"style_loss": 0.25}}
+    folder.mkdir()
+    (folder / "dusk.onnx").write_bytes(content)
+    (folder / "catalogue.json").write_text(json.dumps({"schema": 1, "styles": [card]}), encoding="utf-8")
+    return card
+
+
+def test_own_styles_are_listed_last_with_kind_and_figures(
+    user_styles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = _train_user_style(user_styles, intact=True)
+
+    assert main(["styles"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("dusk ")
+    assert last.endswith("  Dusk: your own, feed-forward, style loss 0.250, 0.0 MB")
+
+    assert main(["styles", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[-1] == card
+
+
+def test_own_style_that_is_damaged_is_an_error_after_the_list_of_the_others(
+    user_styles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _train_user_style(user_styles, intact=False)
+
+    assert main(["styles"]) == 1
+    captured = capsys.readouterr()
+    assert [line.split()[0] for line in captured.out.splitlines()] == list(load_catalogue())
+    assert "the weights of style dusk are damaged" in captured.err
+    assert "train it again" in captured.err
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ GIVEN = {
     "size": (["--size", "360"], 360),
     "device": (["--device", "intel-gpu"], "intel-gpu"),
     "engine": (["--engine", "openvino"], "openvino"),
+    "precision": (["--precision", "int8"], "int8"),
     "start": (["--start", "1:02.5"], Fraction(125, 2)),
     "end": (["--end", "90"], Fraction(90)),
     "split": (["--split", "side"], "side"),
@@ -206,7 +207,7 @@ def test_crf_out_of_range_is_refused(text: str) -> None:
         _parse(Settings, [f"--crf={text}"])
 
 
-@pytest.mark.parametrize(("option", "word"), [("--device", "gpu"), ("--engine", "torch")])
+@pytest.mark.parametrize(("option", "word"), [("--device", "gpu"), ("--engine", "torch"), ("--precision", "int4")])
 def test_word_that_is_no_choice_is_refused(option: str, word: str) -> None:
     with pytest.raises(argparse.ArgumentError, match=f"invalid choice: '{word}'"):
         _parse(Settings, [option, word])

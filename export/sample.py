@@ -1,0 +1,71 @@
+"""Choose photographs of a folder for the checks of a style: to compare engines, to calibrate int8, and to score."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from export.variant import CALIBRATION_PICTURES
+from export.verify import SIZES, Picture
+from training.photograph import load_picture
+
+SCORED_PICTURES = 20
+SCORED_SIDE_PX = 384
+CALIBRATION_SIDE_PX = 360
+# What Pillow raises for damaged files; a PNG with a broken chunk is a SyntaxError (Pillow 13.0).
+_UNREADABLE = (OSError, ValueError, SyntaxError)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Photographs as RGB pictures; the three sets share none if there are enough.
+
+    `sized` has one for each of the sizes that are verified, `scored` the file names.
+    """
+
+    sized: dict[tuple[int, int], Picture]
+    calibration: list[Picture]
+    scored: dict[str, Picture]
+
+
+def choose_sample(files: Sequence[Path], *, scored_names: Sequence[str] = ()) -> Sample:
+    """Choose evenly from all files, those to score on by their names if given; unreadable ones are passed over.
+
+    Raises:
+        ValueError: none of the photographs can be read, or none has one of the names.
+    """
+    scored_files = [path for path in files if path.name in set(scored_names)] if scored_names else list(files[::3])
+    if not scored_files:
+        raise ValueError(f"no photograph is called {' or '.join(scored_names[:3])}")
+    scored = _read(scored_files, SCORED_PICTURES, short_side_px=SCORED_SIDE_PX)
+    others = [path for path in files if path.name not in scored] or list(files)
+    sized = list(_read(others[::2], len(SIZES)).values())
+    calibration = _read(others[1::2] or others, CALIBRATION_PICTURES, short_side_px=CALIBRATION_SIDE_PX)
+    return Sample(
+        {size: _resized(sized[index % len(sized)], size) for index, size in enumerate(SIZES)},
+        list(calibration.values()),
+        scored,
+    )
+
+
+def _read(files: Sequence[Path], count: int, *, short_side_px: int | None = None) -> dict[str, Picture]:
+    pictures: dict[str, Picture] = {}
+    # First one of each of `count` equal parts, then all the others, for those that could not be read.
+    step = max(1, len(files) // count)
+    spread = files[::step]
+    for path in [*spread, *(other for other in files if other not in set(spread))]:
+        if len(pictures) == count:
+            break
+        try:
+            pictures[path.name] = np.array(load_picture(path, short_side_px=short_side_px))
+        except _UNREADABLE:
+            continue
+    if not pictures:
+        raise ValueError(f"none of the {len(files)} photographs can be read; the first is {files[0]}")
+    return pictures
+
+
+def _resized(picture: Picture, size: tuple[int, int]) -> Picture:
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
