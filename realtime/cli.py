@@ -60,7 +60,7 @@ def _line(style: "Style") -> str:
     painter = ", ".join(str(card[key]) for key in ("artist", "year") if card.get(key))
     scores = card.get("scores", {})
     facts = [
-        "any picture: --style PICTURE" if is_any_style(style) else "",
+        "paints after --style PICTURE" if is_any_style(style) else "",
         "your own" if style.is_users else "",
         card.get("kind", ""),
         *(f"{key.replace('_', ' ')} {scores[key]:.3f}" for key in ("style_loss", "content_loss") if key in scores),

@@ -31,7 +31,7 @@ def test_every_style_is_a_line_with_its_name_title_and_artist(capsys: pytest.Cap
 def test_any_style_model_says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["styles"]) == 0
 
-    assert capsys.readouterr().out.splitlines()[1].endswith("Colours of any picture (any picture: --style PICTURE)")
+    assert "Colours of any picture: paints after --style PICTURE, adain" in capsys.readouterr().out.splitlines()[1]
 
 
 def test_damaged_encoder_is_one_line(any_style_catalogue: Path, capsys: pytest.CaptureFixture[str]) -> None:
