@@ -68,10 +68,10 @@ class SlimAdainNetwork(nn.Module):
     def __init__(
         self,
         *,
-        trunk_channels: int = 64,
-        edge_channels: int = 32,
+        trunk_channels: int = 80,
+        edge_channels: int = 48,
         residual_blocks: int = 5,
-        refine_channels: int = 128,
+        refine_channels: int = 120,
     ) -> None:
         super().__init__()
         self.encode = nn.Conv2d(BLOCK_CHANNELS, edge_channels, 3, padding=1)
