@@ -12,7 +12,7 @@ from export.page import write_pages
 from export.publish import publish
 from export.sample import SCORED_PICTURES, Sample, choose_sample
 from export.score import perceptual_scores
-from export.style import ExportedStyle, export_style
+from export.style import VARIANTS, ExportedStyle, export_style
 from realtime.catalogue import WEIGHTS_FOLDER
 from realtime.errors import StylizeError
 from training.perceptual import STYLE_LAYERS
@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f"names of the photographs to score on, one a line [{SCORED_PICTURES} of all]",
     )
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="folder of the style picture, needed to publish")
+    parser.add_argument(
+        "--variants", nargs="*", choices=VARIANTS, default=["int8"], help="lower precisions to publish beside it [int8]"
+    )
     parser.add_argument("--data", metavar="TEXT", help="what the card says of the training data [their number]")
     parser.add_argument(
         "--warping-error", type=float, metavar="E", help="flicker that was measured, for the card (see METRICS)"
@@ -70,7 +73,7 @@ def _export(options: argparse.Namespace) -> None:
     photographs = list_pictures(options.photographs)
     names = options.scored_list.read_text(encoding="utf-8").split() if options.scored_list else ()
     sample = choose_sample(photographs, scored_names=names)
-    exported = export_style(trained.network, sample)
+    exported = export_style(trained.network, sample, precisions=options.variants)
     print_parities(exported)
     if options.output:
         options.output.write_bytes(exported.model)

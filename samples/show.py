@@ -3,10 +3,11 @@
     python -m samples.show
 
 Writes `weights/thumbnails/STYLE.jpg`, `samples/gallery/styles.jpg` (before, every style, and the default style with the
-colours kept) and `samples/gallery/styles.mp4` (the same moving). Needs Pillow, from the extra [train].
+colours kept) and `samples/gallery/styles.mp4` (the same moving). An any-style model is shown painting after a picture
+of our own: the still of `PAINTED_AFTER`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -15,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from realtime.catalogue import Style, load_catalogue, read_model
-from realtime.engine import open_engine
+from realtime.catalogue import Style, is_any_style, load_catalogue
 from realtime.finish import finish
+from realtime.loaded_style import load_style
 from realtime.settings import DEFAULT_STYLE, Controls
 from realtime.smoother import FlowSmoother
-from realtime.stylizer import Stylized, Stylizer
+from realtime.style_choice import StyleChoice
 from realtime.video_source import VideoFileSource
 
 FOLDER = Path(__file__).parent
@@ -29,6 +30,7 @@ GALLERY = FOLDER / "gallery"
 THUMBNAILS = FOLDER.parent / "weights" / "thumbnails"
 THUMBNAIL_SIZE = (320, 180)
 STILL_FRAME = 75
+PAINTED_AFTER = "composition-vii"
 STILL_SIZE = (480, 270)
 MOVING_SIZE = (400, 224)
 SHOWN_FRAMES = range(60, 180)
@@ -48,22 +50,30 @@ class Panel:
 
 def main() -> None:
     styles = load_catalogue()
-    panels = [_panel(None), *(_panel(style) for style in styles.values())]
-    panels.append(_panel(styles[DEFAULT_STYLE], keep_colors=True))
     for folder in (THUMBNAILS, GALLERY):
         folder.mkdir(exist_ok=True)
-    for name, panel in zip(styles, panels[1:-1], strict=True):
-        Image.fromarray(_scaled(panel.still, THUMBNAIL_SIZE)).save(THUMBNAILS / f"{name}.jpg", quality=88)
+    panels = [_panel(None)]
+    # Any-style models last: what they paint after is the still of another style.
+    ordered = sorted(styles.values(), key=lambda style: (is_any_style(style), style.name))
+    for style in ordered:
+        panels.append(_panel(StyleChoice(style, *_picture_of(style))))
+        Image.fromarray(_scaled(panels[-1].still, THUMBNAIL_SIZE)).save(THUMBNAILS / f"{style.name}.jpg", quality=88)
+    panels.append(_panel(StyleChoice(styles[DEFAULT_STYLE]), keep_colors=True))
     stills = _grid([_scaled(panel.still, STILL_SIZE) for panel in panels])
     Image.fromarray(stills).save(GALLERY / "styles.jpg", quality=86)
     _encode([_grid(list(moment)) for moment in zip(*(panel.moving for panel in panels), strict=True)])
 
 
-def _panel(style: Style | None, *, keep_colors: bool = False) -> Panel:
+def _picture_of(style: Style) -> tuple[tuple[Path, ...], tuple[float, ...]]:
+    """Return the pictures, and their shares, that `style` paints after."""
+    return ((THUMBNAILS / f"{PAINTED_AFTER}.jpg",), (1.0,)) if is_any_style(style) else ((), ())
+
+
+def _panel(choice: StyleChoice | None, *, keep_colors: bool = False) -> Panel:
     """Run the clip through a style, smoothing included; None is the clip itself."""
     controls = Controls(keep_colors=keep_colors)
-    engine = open_engine(read_model(style)) if style else None
-    stylizer, smoother = (Stylizer(engine) if engine else None), FlowSmoother()
+    loaded = load_style(choice, engine="auto", device="cpu", precision="auto") if choice else None
+    stylizer, smoother = (loaded.stylizer(size_px=None) if loaded else None), FlowSmoother()
     still, moving = np.zeros(0, dtype=np.uint8), []
     with VideoFileSource(CLIP) as source:
         for frame in source:
@@ -73,12 +83,12 @@ def _panel(style: Style | None, *, keep_colors: bool = False) -> Panel:
             if stylizer:
                 made = stylizer.stylize(frame.rgb)
                 smooth = smoother.smooth(made.content, made.stylized, frame.pts_s, smoothing=controls.smoothing)
-                picture = finish(frame.rgb, Stylized(made.content, smooth), controls)
+                picture = finish(frame.rgb, replace(made, stylized=smooth), controls)
             if frame.index == STILL_FRAME:
                 still = picture
             moving.append(_scaled(picture, MOVING_SIZE))
-    if engine:
-        engine.close()
+    if loaded:
+        loaded.close()
     return Panel(still, moving)
 
 

@@ -47,6 +47,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for index in range(count):
             picture = random.integers(0, 256, (36, 40, 3), dtype=np.uint8)
             Image.fromarray(picture).resize((300, 288)).save(folder / name / f"{index}.jpg")
+    shutil.copy(folder / "paintings" / "0.jpg", folder / "painting.jpg")
     (folder / "paintings" / "0.jpg").rename(folder / "paintings" / "vincent-van-gogh_the-starry-night.jpg")
     checkpoints = folder / "torch" / "hub" / "checkpoints"
     checkpoints.mkdir(parents=True)
@@ -71,6 +72,7 @@ def test_a_command_of_the_readme_works(command: str, workplace: Path) -> None:
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "TORCH_HOME": str(workplace / "torch"),
+        "STYLECAST_STYLES": str(workplace / "styles"),
     }
     short = command
     for long_option, short_option in SHORTENED.items():

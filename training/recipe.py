@@ -56,7 +56,9 @@ class FeedForwardRecipe(Recipe):
     learning_rate: float = 2e-3
     warmup_steps: int = 50
     style_weight: float = 15.0
-    coherence_weight: float = 60.0
+    # Flicker that the starry night lost against training without it, and its style loss: 60: 40 %, 1.1 times;
+    # 200: 71 %, 2 times (four sequences).
+    coherence_weight: float = 150.0
     ema_decay: float = 0.99
 
 

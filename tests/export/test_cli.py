@@ -41,7 +41,7 @@ def test_published_style_has_a_complete_card_and_intact_files(export: Callable[.
     assert set(card) >= CARD_FIELDS
     assert card["recipe"] == "training/recipes/dusk.toml"
     assert card["training"] == {"data": f"13 photographs ({_name(card)})", "steps": 7, "minutes": 1.5, "vgg": "v"}
-    assert [variant["precision"] for variant in card["variants"]] == ["fp16", "int8"]
+    assert [variant["precision"] for variant in card["variants"]] == ["int8"]
     assert all(variant["psnr_db"] >= 32 for variant in card["variants"])
     assert len(card["scores"]["photographs"]) == 2
     assert card["scores"]["warping_error"] == 0.01

@@ -68,7 +68,7 @@ def test_picture_becomes_a_style_that_can_be_used(
     assert style.card["recipe"]["picture"] == "00.png"
     assert style.card["scores"]["held_out"] is False
     assert style.card["training"]["data"].startswith("13 photographs")
-    assert {variant["precision"] for variant in style.card["variants"]} == {"fp16", "int8"}
+    assert {variant["precision"] for variant in style.card["variants"]} == {"int8"}
     assert capsys.readouterr().out.splitlines()[-1] == "use it: stylize-video in.mp4 out.mp4 --style dusk-2"
     assert training.recipes[0].initial == DEFAULT_STYLE
     assert training.recipes[0].title == "Dusk 2"
