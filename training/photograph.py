@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,16 +48,11 @@ class PictureFolder:
         stride = max(1, len(self.files) // count)
         starts = range(0, len(self.files), stride)
         numbers = [start + offset for offset in range(stride) for start in starts if start + offset < len(self.files)]
-        squares = [square(picture, side_px) for picture, _ in zip(self._readable(numbers), range(count), strict=False)]
+        readable = filter(None, (self._read(number, side_px) for number in numbers))
+        squares = [square(picture, side_px) for picture, _ in zip(readable, range(count), strict=False)]
         if not squares:
             raise ValueError(f"none of {len(self.files)} pictures could be read; the first is {self.files[0]}")
         return torch.stack(squares)
-
-    def _readable(self, numbers: Sequence[int]) -> Iterator[Image.Image]:
-        for number in numbers:
-            picture = self._read(number, 1)
-            if picture:
-                yield picture
 
     def _read(self, number: int, side_min_px: int) -> Image.Image | None:
         if self._is_bad[number]:

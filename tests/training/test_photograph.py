@@ -196,6 +196,15 @@ def test_pictures_to_look_at_are_spread_over_the_folder_and_skip_bad_ones(
         PictureFolder([tmp_path / "bad.png"]).spread(2, side_px=8)
 
 
+def test_pictures_to_look_at_are_as_sharp_as_their_size_allows(tmp_path: Path) -> None:
+    checks = np.indices((256, 256)).sum(axis=0) // 8 % 2 * 255
+    Image.fromarray(np.dstack([checks] * 3).astype(np.uint8)).save(tmp_path / "checks.jpg", quality=95)
+
+    shown = PictureFolder([tmp_path / "checks.jpg"]).spread(1, side_px=256)
+
+    assert shown.std() > 0.45
+
+
 def test_photographs_on_the_list_are_held_out(pictures: Path, tmp_path: Path) -> None:
     files = list_pictures(pictures)
     (tmp_path / "val.txt").write_text("1.png\n3.png\n", encoding="utf-8")
