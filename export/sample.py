@@ -9,13 +9,11 @@ import numpy as np
 
 from export.variant import CALIBRATION_PICTURES
 from export.verify import SIZES, Picture
-from training.photograph import load_picture
+from training.photograph import UnreadablePictureError, load_picture
 
 SCORED_PICTURES = 20
 SCORED_SIDE_PX = 384
 CALIBRATION_SIDE_PX = 360
-# What Pillow raises for damaged files; a PNG with a broken chunk is a SyntaxError (Pillow 13.0).
-_UNREADABLE = (OSError, ValueError, SyntaxError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ def _read(files: Sequence[Path], count: int, *, short_side_px: int | None = None
             break
         try:
             pictures[path.name] = np.array(load_picture(path, short_side_px=short_side_px))
-        except _UNREADABLE:
+        except (OSError, UnreadablePictureError):
             continue
     if not pictures:
         raise ValueError(f"none of the {len(files)} photographs can be read; the first is {files[0]}")
