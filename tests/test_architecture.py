@@ -19,7 +19,8 @@ LINES_MAX = 350
 LAYERS = (
     ("__init__", "errors"),
     ("frame", "settings", "meters", "graph", "motion", "chart"),
-    ("catalogue", "media", "color", "picture", "output_file"),
+    ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
+     "live_frame", "live_status"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
@@ -27,6 +28,7 @@ LAYERS = (
         "split",
     ),
     ("pipeline", "loaded_style", "smoothing_watch"),
+    ("live_session",),
     ("job_report",),
     ("video_job", "picture_job", "compare"),
     ("command", "batch", "progress"),
