@@ -18,16 +18,18 @@ LINES_MAX = 350
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
     ("__init__", "errors"),
-    ("frame", "settings", "meters", "graph", "motion", "chart"),
+    ("frame", "settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch"),
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
-     "live_frame", "live_status"),
-    ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice"),
+     "live_frame", "live_status", "camera_address"),
+    ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
         "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric", "repeat",
         "split",
     ),
-    ("pipeline", "loaded_style", "smoothing_watch"),
+    ("pipeline", "loaded_style", "smoothing_watch", "live_style", "paced_source", "recorder"),
+    ("style_bank",),
+    ("live_loop",),
     ("live_session",),
     ("job_report",),
     ("video_job", "picture_job", "compare"),
