@@ -189,6 +189,7 @@ class LiveLoop:
             now_s = self._clock()
             self.latency.add(now_s - item.captured_s)
             self.shown.tick()
+            self._bank.has_shown()
             self._govern(max(network_s / self._workers, now_s - started_s), now_s)
         self.ended.set()
 
@@ -226,5 +227,6 @@ class LiveLoop:
                 busy_s,
                 now_s=now_s,
                 arriving_fps=self.arriving.per_second(),
+                dropped=self.dropped,
                 short_side_px=min(self.frame_size),
             )

@@ -29,15 +29,26 @@ def live_size_px(text: str) -> int | None:
     return int(text)
 
 
-def picture_size(text: str) -> tuple[int, int]:
-    """Parse `1280x720` as (width, height)."""
+@dataclass(frozen=True, slots=True)
+class PictureSize:
+    """A size in pixels, written as `1280x720`."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+def picture_size(text: str) -> PictureSize:
+    """Parse `1280x720`."""
     match = _PAIR_OF_SIDES.fullmatch(text)
     size = (int(match[1]), int(match[2])) if match else (0, 0)
     if not all(CAPTURE_SIDE_MIN_PX <= side <= CAPTURE_SIDE_MAX_PX for side in size):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no size such as 1280x720, each side from {CAPTURE_SIDE_MIN_PX} to {CAPTURE_SIDE_MAX_PX}"
         )
-    return size
+    return PictureSize(*size)
 
 
 def frame_rate(text: str) -> int:
@@ -45,6 +56,12 @@ def frame_rate(text: str) -> int:
     if not text.isdecimal() or not RATE_MIN <= int(text) <= RATE_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {RATE_MIN} to {RATE_MAX}")
     return int(text)
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
 
 
 def _same_as_in_a_file_job(name: str) -> Any:
@@ -60,11 +77,15 @@ class LiveControls(Controls):
     """
 
     split: str | None = option(
-        None, choices=SPLIT_KINDS, help="show before and after: in one picture, or side by side at twice the width"
+        None,
+        none="off",
+        choices=SPLIT_KINDS,
+        help="show before and after: in one picture, or side by side at twice the width",
     )
     mirror: bool = option(False, help="mirror the picture, as people know themselves")
     size: int | None = option(
         None,
+        none="auto",
         parse=live_size_px,
         metavar="auto|PX",
         help="short side at which the network runs; auto lowers and raises it to hold --fps",
@@ -86,20 +107,29 @@ class LiveSettings:
         metavar="FPS",
         help="frames a second to hold; those beyond are left out before the network",
     )
-    capture_size: tuple[int, int] = option(
-        (1280, 720), parse=picture_size, metavar="WxH", help="size that the camera is asked for; it may give another"
+    capture_size: PictureSize = option(
+        PictureSize(1280, 720),
+        parse=picture_size,
+        metavar="WxH",
+        help="size that the camera is asked for; it may give another",
     )
     capture_fps: int = option(30, parse=frame_rate, metavar="FPS", help="rate that the camera is asked for")
     loop: bool = option(False, help="begin a video file again when it ends")
     record: Path | None = option(
-        None, parse=Path, metavar="FILE", help="record from the start on: .mp4, .mov, .mkv or .webm"
+        None, none="nothing", parse=_path, metavar="FILE", help="record from the start on: .mp4, .mov, .mkv or .webm"
     )
     vcam: str | None = option(
-        None, metavar="auto|DEVICE", help="also feed a virtual camera, such as /dev/video10 of v4l2loopback"
+        None,
+        none="none",
+        metavar="auto|DEVICE",
+        help="also feed a virtual camera, such as /dev/video10 of v4l2loopback",
     )
-    vcam_size: tuple[int, int] = option(
-        (1280, 720), parse=picture_size, metavar="WxH", help="size of the virtual camera; the picture is letterboxed"
+    vcam_size: PictureSize = option(
+        PictureSize(1280, 720),
+        parse=picture_size,
+        metavar="WxH",
+        help="size of the virtual camera; the picture is letterboxed",
     )
-    window: bool = option(True, help="show no window")
+    no_window: bool = option(False, help="show no window")
     full_screen: bool = option(False, help="begin with the window over the full screen")
-    seconds: Fraction | None = option(None, parse=time_s, metavar="TIME", help="stop after this time")
+    seconds: Fraction | None = option(None, none="no end", parse=time_s, metavar="TIME", help="stop after this time")

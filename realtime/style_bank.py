@@ -27,6 +27,8 @@ from .stylizer import Stylizer
 ENGINES_KEPT = 4
 # Codes are a few kilobytes, but each keeps its picture alive.
 CODES_KEPT = 2 * MIXED_STYLES_MAX
+# Frames run undisturbed for this long before and between the preloading of neighbours: the governor needs it to see.
+PRELOAD_AFTER_S = 2.5
 _STEP_S = 0.2
 _JOIN_TIMEOUT_S = 10.0
 
@@ -61,6 +63,7 @@ class StyleBank:
         self._asked_size_px: int | None = None
         self._frame_size: tuple[int, int] | None = None
         self._unusable: set[str] = set()
+        self._quiet_since_s: float | None = None
         self._is_changing = False
         self.is_busy = False
         self._changed = threading.Condition()
@@ -111,6 +114,14 @@ class StyleBank:
             if self._asked_size_px is not None:
                 self._changed.notify_all()
 
+    def has_shown(self) -> None:
+        """Say that frames are shown: from now on there is time for neighbours, too."""
+        if self._quiet_since_s is None:
+            self._quiet_since_s = self._clock()
+
+    def _is_quiet(self) -> bool:
+        return self._quiet_since_s is not None and self._clock() - self._quiet_since_s >= PRELOAD_AFTER_S
+
     def _ask(self, what: StyleChoice | tuple[Sequence[tuple[str, Picture]], Sequence[float]]) -> None:
         with self._changed:
             self._asked = what
@@ -133,13 +144,15 @@ class StyleBank:
                 if asked is not None:
                     self._change_to(asked)
                     self.fault = ""
-                elif size_px is None and self._frame_size is not None:
+                elif size_px is None and self._is_quiet():
                     self._preload()
             except StylizeError as error:
                 self.fault = str(error)
             except Exception as error:  # the border of the thread: the style before goes on, and people are told
                 self.fault = f"the style cannot be used: {' '.join(str(error).split())}"
             finally:
+                if self.is_busy and self._quiet_since_s is not None:
+                    self._quiet_since_s = self._clock()
                 self._is_changing = self.is_busy = False
 
     def _change_to(self, asked: StyleChoice | tuple[Sequence[tuple[str, Picture]], Sequence[float]]) -> None:
