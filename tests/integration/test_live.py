@@ -24,7 +24,7 @@ from realtime.live_source import LiveSource, PushSource
 from realtime.style_choice import StyleChoice
 from realtime.video_sink import VideoFileSink
 from tests.live import PATIENCE_S, MjpegServer, Picture, ScriptedSource, noise, until
-from tests.media import numbered, read_number
+from tests.media import numbered, read_frames, read_number
 from tests.unit.fakes import FakeEngine
 
 CONTROLS = LiveControls(smoothing=0)
@@ -304,6 +304,29 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(
         until(lambda: (session.status().recording_s or 0) > 0.1)
         assert not session.status().message
         assert session.stop_recording() == tmp_path / "again.mkv"
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv", "out.webm"])
+def test_a_recording_has_the_times_of_capture(name: str, engines: dict[str, FakeEngine], tmp_path: Path) -> None:
+    engines["test"] = FakeEngine()
+    pauses_s = iter([0.2, 0.01, 0.15, 0.03] * 100)
+    pictures = (time.sleep(next(pauses_s)) or numbered(index) for index in range(16))  # type: ignore[func-returns-value]
+    with session_of(source_of(pictures, pause_s=0)) as session:
+        slot = session.subscribe("test", depth=1000)
+        session.start_recording(tmp_path / name)
+        until(lambda: read_number(session.snapshot().input) == 15 if session.snapshot() else False)  # type: ignore[union-attr]
+        assert session.stop_recording() == tmp_path / name
+
+    captured_ms = {}
+    while (frame := slot.wait(0)) is not None:
+        if not frame.is_message:
+            captured_ms[read_number(frame.input)] = 1000 * frame.captured_s
+    recorded = read_frames(tmp_path / name)
+    assert len(recorded) >= 8
+    first = read_number(recorded[0].rgb)
+    for item in recorded:
+        at_ms = captured_ms[read_number(item.rgb)] - captured_ms[first]
+        assert 1000 * float(item.pts_s) == pytest.approx(at_ms, abs=1.1)
 
 
 def test_only_one_recording_at_a_time_and_none_over_a_file(engines: dict[str, FakeEngine], tmp_path: Path) -> None:
