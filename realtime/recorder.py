@@ -33,7 +33,8 @@ class Recorder:
 
     `on_failure` is then called in the recorder's thread, and `fault` says what it was.
 
-    The size is that of the first frame; frames of other sizes are letterboxed. `seconds` is how much is recorded.
+    The size is that of the first frame; frames of other sizes are letterboxed, messages left out. `seconds` is how
+    much is recorded.
 
     Raises:
         UsageError: the file exists already, or has an unknown suffix.
@@ -106,11 +107,14 @@ class Recorder:
             sink.finish()
 
     def _next(self) -> LiveFrame | None:
-        """Return the next frame, None once the slot is closed and empty."""
+        """Return the next frame that is no message, None once the slot is closed and empty."""
         while True:
+            was_closed = self.slot.is_closed
             frame = self.slot.wait(_STEP_S)
-            if frame is not None or self.slot.is_closed:
-                return frame or self.slot.wait(0)
+            if frame is not None and not frame.is_message:
+                return frame
+            if frame is None and was_closed:
+                return None
 
 
 def _encoder(path: Path, fps: int) -> EncoderChoice:

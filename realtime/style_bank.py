@@ -63,6 +63,7 @@ class StyleBank:
         self._asked_size_px: int | None = None
         self._frame_size: tuple[int, int] | None = None
         self._unusable: set[str] = set()
+        self._unusable_sizes_px: set[int] = set()
         self._quiet_since_s: float | None = None
         self._is_changing = False
         self.is_busy = False
@@ -110,7 +111,8 @@ class StyleBank:
         """Run at another short side once the network is compiled for it; `frame_size` is (width, height)."""
         with self._changed:
             self._frame_size = frame_size
-            self._asked_size_px = size_px if size_px != self.view.size_px else None
+            is_new = size_px != self.view.size_px and size_px not in self._unusable_sizes_px
+            self._asked_size_px = size_px if is_new else None
             if self._asked_size_px is not None:
                 self._changed.notify_all()
 
@@ -139,8 +141,7 @@ class StyleBank:
             self.is_busy = self._is_changing
             try:
                 if size_px is not None:
-                    self._warm_up(self.view.style, size_px)
-                    self.view = replace(self.view, size_px=size_px)
+                    self._change_size(size_px)
                 if asked is not None:
                     self._change_to(asked)
                     self.fault = ""
@@ -154,6 +155,14 @@ class StyleBank:
                 if self.is_busy and self._quiet_since_s is not None:
                     self._quiet_since_s = self._clock()
                 self._is_changing = self.is_busy = False
+
+    def _change_size(self, size_px: int) -> None:
+        try:
+            self._warm_up(self.view.style, size_px)
+        except StylizeError:
+            self._unusable_sizes_px.add(size_px)  # too much for the device, say; it would be asked for with each frame
+            raise
+        self.view = replace(self.view, size_px=size_px)
 
     def _change_to(self, asked: StyleChoice | tuple[Sequence[tuple[str, Picture]], Sequence[float]]) -> None:
         if isinstance(asked, StyleChoice):

@@ -159,6 +159,25 @@ def test_a_size_is_compiled_before_frames_are_made_at_it(opener: Opener, make_ba
     assert shape[0] >= 36
 
 
+def test_a_size_that_the_device_does_not_take_is_told_and_tried_once(
+    opener: Opener, make_bank: Callable[..., StyleBank]
+) -> None:
+    bank = make_bank(choice("a"))
+    tried: list[int] = []
+
+    def refuse(rgb: Any, extra: Any = None) -> Any:
+        tried.append(rgb.shape[0])
+        raise StyleError("out of memory")
+
+    opener.engines["a"].infer = refuse  # type: ignore[method-assign]
+    for _ in range(3):
+        bank.ask_size(36, (64, 48))
+        until(lambda: bank.fault and not bank.is_loading)
+
+    assert bank.view.size_px == 24
+    assert len(tried) == 1
+
+
 def test_a_size_that_is_taken_back_in_time_is_not_prepared(opener: Opener, make_bank: Callable[..., StyleBank]) -> None:
     bank = make_bank(choice("a"))
     opener.may_go_on.clear()
