@@ -38,7 +38,7 @@ def find_camera(text: str) -> CameraAddress:
     Raises:
         UsageError: no camera, or more than one, has such a name.
     """
-    backend = _BACKEND.get(sys.platform, cv2.CAP_ANY)
+    backend = _backend()
     if text.isdecimal():
         device = Path(f"{_DEVICE_FOLDER}video{text}") if sys.platform == "linux" else None
         return CameraAddress(int(text), backend, f"camera {text}", device)
@@ -47,15 +47,27 @@ def find_camera(text: str) -> CameraAddress:
         return CameraAddress(text, cv2.CAP_FFMPEG, f"{parts.scheme}://{parts.hostname or ''}{parts.path}")
     if text.startswith(_DEVICE_FOLDER):
         return CameraAddress(text, backend, text, Path(text))
-    cameras = list(enumerate_cameras(backend))
-    exact = [camera for camera in cameras if camera.name.casefold() == text.casefold()]
-    found = exact or [camera for camera in cameras if text.casefold() in camera.name.casefold()]
-    if len({camera.index for camera in found}) != 1:
-        names = ", ".join(f"{camera.index}: {camera.name}" for camera in cameras) or "none"
+    cameras = list_cameras()
+    exact = [camera for camera in cameras if camera.label.casefold() == text.casefold()]
+    found = exact or [camera for camera in cameras if text.casefold() in camera.label.casefold()]
+    if len(found) != 1:
+        names = ", ".join(f"{camera.target}: {camera.label}" for camera in cameras) or "none"
         problem = "several cameras have" if found else "there is no file and no camera with"
         raise UsageError(f"{problem} the name {text!r}; cameras here: {names}")
-    camera = found[0]
-    return CameraAddress(camera.index, backend, camera.name, Path(camera.path) if camera.path else None)
+    return found[0]
+
+
+def list_cameras() -> list[CameraAddress]:
+    """Return the cameras of this machine by index; none is opened."""
+    infos = {info.index: info for info in enumerate_cameras(_backend())}
+    return [
+        CameraAddress(index, _backend(), info.name, Path(info.path) if sys.platform == "linux" and info.path else None)
+        for index, info in sorted(infos.items())
+    ]
+
+
+def _backend() -> int:
+    return _BACKEND.get(sys.platform, cv2.CAP_ANY)
 
 
 def is_url(text: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .command import Interrupts, make_parser, path_argument, require_side_file, run_command, write_side_file
+from .live_keys import KEYS
 from .live_settings import LiveControls, LiveSettings
 from .settings import add_options, read_options
 
@@ -29,9 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = make_parser(
-        "stylize-webcam", "Stylise a camera live, or a video file as if it were one. The keys of the window: README."
-    )
+    parser = make_parser("stylize-webcam", "Stylise a camera live, or a video file as if it were one.")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "keys of the window:\n" + "\n".join(f"  {key.name:<10}  {key.help}" for key in KEYS)
     parser.add_argument(
         "source",
         nargs="?",

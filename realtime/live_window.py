@@ -102,6 +102,7 @@ class LiveWindow:
                     self._session.controls = changed_controls(
                         self._session.controls, code, size_px=min(size) if size else None
                     )
+            self._session.say(WINDOW_SINK, "")
         except StylizeError as error:
             self._session.say(WINDOW_SINK, str(error))
         return True

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
 
 # What the name of a loopback device's folder in /sys leads to; real cameras are below their bus.
-_VIRTUAL_DEVICES = Path("/sys/devices/virtual/video4linux")
+VIRTUAL_DEVICES = Path("/sys/devices/virtual/video4linux")
 # What every program reads, of those formats that v4l2loopback hands on as they are.
 LOOPBACK_PIXEL_FORMAT = "yuv420p"
 _LOOPBACK_MUXER = "video4linux2,v4l2"
-_LOAD_LOOPBACK = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=Stylecast"
+LOAD_LOOPBACK = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=Stylecast"
 
 
 class VirtualCamera(Protocol):
@@ -59,7 +59,7 @@ def open_virtual_camera(device: str, *, size: tuple[int, int], fps: int) -> Virt
     return LoopbackCamera(find_loopback() if device == "auto" else Path(device), size=size, fps=fps)
 
 
-def find_loopback(folder: Path = _VIRTUAL_DEVICES) -> Path:
+def find_loopback(folder: Path = VIRTUAL_DEVICES) -> Path:
     """Return the first v4l2loopback device.
 
     Raises:
@@ -69,7 +69,7 @@ def find_loopback(folder: Path = _VIRTUAL_DEVICES) -> Path:
     if not names:
         raise OutputError(
             f"no virtual camera is there: install v4l2loopback (Debian, Ubuntu: apt install v4l2loopback-dkms), "
-            f"then: {_LOAD_LOOPBACK}"
+            f"then: {LOAD_LOOPBACK}"
         )
     return Path("/dev") / names[0]
 
@@ -89,7 +89,7 @@ class LoopbackCamera:
         self._converter = ColorConverter(SDR_TAGS, height=size[1])
         self._container: OutputContainer | None = None
         if not device.exists():
-            raise OutputError(f"the virtual camera {device} does not exist; {_LOAD_LOOPBACK}")
+            raise OutputError(f"the virtual camera {device} does not exist; {LOAD_LOOPBACK}")
         if not os.access(device, os.W_OK):
             raise OutputError(f"{device} may not be written by you; add yourself to its group: usermod -aG video $USER")
         try:

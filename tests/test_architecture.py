@@ -35,9 +35,9 @@ LAYERS = (
     ("live_session", "live_input"),
     ("live_window", "live_feed"),
     ("job_report",),
-    ("video_job", "picture_job", "compare"),
+    ("video_job", "picture_job", "compare", "doctor"),
     ("command", "batch", "progress"),
-    ("cli_compare",),
+    ("cli_compare", "cli_doctor"),
     ("cli", "cli_video", "cli_image", "cli_webcam"),
 )  # fmt: skip
 # Within the layer of sources, engines and sinks these pairs belong together; each is (importer, imported).
