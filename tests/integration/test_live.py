@@ -140,6 +140,41 @@ def test_a_slow_network_shows_the_newest_frames_drops_the_others_and_stays_in_ti
     assert sorted(ages_s)[len(ages_s) // 2] < 1
 
 
+def test_a_network_that_is_too_slow_runs_smaller_and_a_size_that_is_given_is_kept(
+    engines: dict[str, FakeEngine],
+) -> None:
+    def slow(rgb: Picture) -> Picture:
+        time.sleep(0.1 * rgb.shape[0] / 376)
+        return rgb
+
+    engines["test"] = FakeEngine(slow)
+    source = source_of(moving((640, 360)), pause_s=0.03)
+    with LiveSession(source, style(), settings=LiveSettings(), controls=CONTROLS) as session:
+        until(lambda: session.status().inference_size == (640, 360))
+        until(lambda: (session.status().inference_size or (0, 0))[1] <= 180)
+        session.controls = LiveControls(smoothing=0, size=324)
+        until(lambda: session.status().inference_size == (576, 324))
+        time.sleep(1.5)  # longer than the governor needs to look
+        assert session.status().inference_size == (576, 324)
+
+
+def test_a_camera_that_hangs_in_its_driver_is_told_and_does_not_keep_the_run_from_ending(
+    engines: dict[str, FakeEngine],
+) -> None:
+    released = threading.Event()
+
+    def hang() -> Iterator[Picture]:
+        yield noise(0)
+        released.wait(PATIENCE_S)
+
+    with session_of(source_of(hang())) as session:
+        slot = session.subscribe("test")
+        next_frame(slot, lambda frame: frame.is_message)
+        began_s = time.monotonic()
+    assert time.monotonic() - began_s < PATIENCE_S / 3
+    released.set()
+
+
 def test_a_consumer_that_hangs_slows_no_other(engines: dict[str, FakeEngine]) -> None:
     with session_of(source_of()) as session:
         hanging = session.subscribe("hangs")
