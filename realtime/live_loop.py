@@ -164,7 +164,7 @@ class LiveLoop:
             self._last_input = rgb
             self._choose_size(rgb, controls)
             is_repeat = self._repeats.is_repeat(rgb, exactly=controls.smoothing == 0)
-            if is_repeat and made is not None and made[1:] == (view, controls) and view.share(now_s) == 1:
+            if is_repeat and made is not None and made[1] is view and made[2] == controls and view.share(now_s) == 1:
                 future = made[0]
             else:
                 future = self._pool.submit(self._stylize, rgb, view, controls)

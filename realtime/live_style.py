@@ -13,7 +13,7 @@ from .stylizer import Stylized, Stylizer
 FADE_S = 0.4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LiveStyle:
     """A style that is ready to run; `code` is None for a feed-forward one."""
 
@@ -22,7 +22,7 @@ class LiveStyle:
     code: StyleCode | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StyleView:
     """What frames are made with: a style, the size of the network, and for `FADE_S` the style before.
 

@@ -140,12 +140,12 @@ class StyleBank:
                 self._is_changing = asked is not None or size_px is not None
             self.is_busy = self._is_changing
             try:
-                if size_px is not None:
-                    self._change_size(size_px)
                 if asked is not None:
                     self._change_to(asked)
                     self.fault = ""
-                elif size_px is None and self._is_quiet():
+                if size_px is not None:
+                    self._change_size(size_px)
+                elif asked is None and self._is_quiet():
                     self._preload()
             except StylizeError as error:
                 self.fault = str(error)

@@ -4,7 +4,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
-from itertools import count, pairwise
+from itertools import count, pairwise, repeat
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from realtime.live_frame import LiveFrame, Subscription
 from realtime.live_session import LiveSession
 from realtime.live_settings import LiveControls, LiveSettings
 from realtime.live_source import LiveSource, PushSource
-from realtime.style_choice import StyleChoice
+from realtime.picture import Picture as StillPicture
+from realtime.style_choice import StyleChoice, choose_style
 from realtime.video_sink import VideoFileSink
 from tests.live import PATIENCE_S, MjpegServer, Picture, ScriptedSource, noise, until
 from tests.media import numbered, read_frames, read_number
@@ -211,6 +212,22 @@ def test_still_pictures_are_not_stylised_again(engines: dict[str, FakeEngine]) -
 
     assert frames > 10
     assert len(engines["test"].shapes) <= 5  # the first, and what compiles another size
+
+
+def test_a_mix_that_changes_imperceptibly_is_used_for_still_pictures_too(any_style_catalogue: Path) -> None:
+    still = noise(0)
+    dark, bright = (StillPicture(np.full((40, 40, 3), level, np.uint8), None, b"", ()) for level in (40, 240))
+    settings = LiveSettings(engine="onnxruntime", device="cpu")
+    source = source_of(repeat(still))
+    with LiveSession(source, choose_style(("invert",)), settings=settings, controls=CONTROLS) as session:
+        slot = session.subscribe("test")
+        for weight in (0.5, 0.501, 0.499, 1.0):  # the first three have one label
+            session.set_pictures([("dark.jpg", dark), ("bright.jpg", bright)], [1 - weight, weight])
+            mean = 40 + 200 * weight
+            next_frame(slot, lambda frame, mean=mean: abs(frame.output.mean() - mean) < 8)  # type: ignore[misc]
+            for _ in range(3):
+                next_frame(slot)
+        assert session.status().style == "colours: 0 % dark.jpg, 100 % bright.jpg"
 
 
 def test_a_camera_that_changes_its_size_goes_on(engines: dict[str, FakeEngine]) -> None:

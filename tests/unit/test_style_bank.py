@@ -178,6 +178,23 @@ def test_a_size_that_the_device_does_not_take_is_told_and_tried_once(
     assert len(tried) == 1
 
 
+def test_a_style_and_a_size_that_are_asked_for_together_both_come(
+    opener: Opener, make_bank: Callable[..., StyleBank]
+) -> None:
+    bank = make_bank(choice("a"))
+    opener.may_go_on.clear()
+    bank.ask(choice("b"))
+    until(lambda: bank.is_busy)
+
+    bank.ask_size(36, (64, 48))
+    bank.ask(choice("c"))
+    opener.may_go_on.set()
+
+    until(lambda: bank.view.style.label == "c" and not bank.is_loading)
+    assert bank.view.size_px == 36
+    assert opener.engines["c"].shapes[-1][0] >= 36
+
+
 def test_a_size_that_is_taken_back_in_time_is_not_prepared(opener: Opener, make_bank: Callable[..., StyleBank]) -> None:
     bank = make_bank(choice("a"))
     opener.may_go_on.clear()
