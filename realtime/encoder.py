@@ -26,7 +26,7 @@ _ENCODER_OF_CODEC = {
     "prores": "prores_ks",
 }
 # In the order in which `auto` tries them; the software encoder ends the list.
-_AUTO_ENCODERS = ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_amf", "h264_vaapi", "h264_v4l2m2m", "libx264")
+AUTO_ENCODERS = ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_amf", "h264_vaapi", "h264_v4l2m2m", "libx264")
 # FFmpeg's muxer for transport streams takes any codec and writes those that the format does not know as private data.
 _TRANSPORT_STREAM_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"})
 DEFAULT_PIXEL_FORMAT = "yuv420p"  # what every browser plays
@@ -89,7 +89,7 @@ def choose_encoder(
     """
     if codec == "auto":
         failures = []
-        for name in _AUTO_ENCODERS:
+        for name in AUTO_ENCODERS:
             options = _options(name, crf=crf, preset=preset if name == "libx264" else None, extra=extra)
             choice = EncoderChoice(name, options, pixel_format or DEFAULT_PIXEL_FORMAT)
             failure = _probe(choice)

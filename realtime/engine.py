@@ -42,7 +42,7 @@ class Engine(Protocol):
 
 
 # What can run on which device, in the order in which it is tried.
-_ENGINES_OF_DEVICE = {
+ENGINES_OF_DEVICE = {
     "cpu": ("openvino", "onnxruntime"),
     "intel-gpu": ("openvino",),
     "cuda": ("onnxruntime",),
@@ -120,10 +120,10 @@ def _reason(asked_device: str, device: str, failures: list[str]) -> str:
 
 def _candidates(engine: str, device: str) -> list[tuple[str, str]]:
     devices = [*_accelerators_to_try(), "cpu"] if device == "auto" else [device]
-    pairs = [(name, place) for place in devices for name in _ENGINES_OF_DEVICE[place] if engine in ("auto", name)]
+    pairs = [(name, place) for place in devices for name in ENGINES_OF_DEVICE[place] if engine in ("auto", name)]
     if not pairs:
         raise UsageError(
-            f"--engine {engine} does not run on --device {device}; use {' or '.join(_ENGINES_OF_DEVICE[device])}"
+            f"--engine {engine} does not run on --device {device}; use {' or '.join(ENGINES_OF_DEVICE[device])}"
         )
     return pairs
 

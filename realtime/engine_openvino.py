@@ -64,6 +64,7 @@ class OpenVinoEngine:
         self._model_bytes = model
         self._compiled: dict[tuple[int, int], _CompiledModel] = {}
         self._compiling = threading.Lock()
+        self._last_size = (0, 0)
         graph = self._read()
         self._picture_name = contract.require(_ports(graph.inputs), _ports(graph.outputs))
         quantised = any(operation.get_type_name() == "FakeQuantize" for operation in graph.get_ops())
@@ -83,6 +84,11 @@ class OpenVinoEngine:
         self._compiled.clear()
 
     def _compiled_for(self, height: int, width: int) -> "_CompiledModel":
+        # Without the lock: while a live run prepares another size, its frames go on in the present one.
+        compiled = self._compiled.get((height, width))
+        if compiled is not None:
+            self._last_size = (height, width)
+            return compiled
         # The workers of a pipeline meet the first frame together, and one compilation serves them all.
         with self._compiling:
             compiled = self._compiled.get((height, width))
@@ -90,7 +96,7 @@ class OpenVinoEngine:
                 model = self._read()
                 model.reshape({self._picture_name: [1, height, width, 3]})
                 while len(self._compiled) >= _SIZES_KEPT:
-                    self._compiled.pop(next(iter(self._compiled)))
+                    self._compiled.pop(next(size for size in self._compiled if size != self._last_size))
                 compiled = _CompiledModel(
                     self._openvino,
                     self._core,

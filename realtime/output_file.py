@@ -16,13 +16,16 @@ _PART_NAME_LENGTH = 40
 class OutputFile:
     """A file that becomes `path`: create and write `part`, then `take_name`; `close` removes what is left of it.
 
-    A file that has the name by then is replaced only with `overwrite`.
+    A file that has the name by then is replaced only with `overwrite`. With `in_place` the file has its name from the
+    start and keeps it, whatever ends the process: for what is of use unfinished, such as a recording.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool) -> None:
+    def __init__(self, path: Path, *, overwrite: bool, in_place: bool = False) -> None:
         self.path = path
-        self.part = path.with_name(f".{path.name[:_PART_NAME_LENGTH]}.{secrets.token_hex(4)}{_PART_SUFFIX}")
+        hidden = path.with_name(f".{path.name[:_PART_NAME_LENGTH]}.{secrets.token_hex(4)}{_PART_SUFFIX}")
+        self.part = path if in_place else hidden
         self._overwrite = overwrite
+        self._in_place = in_place
 
     def __enter__(self) -> "OutputFile":
         return self
@@ -39,6 +42,8 @@ class OutputFile:
         """
         with self.part.open("rb") as file:
             os.fsync(file.fileno())
+        if self._in_place:
+            return
         if self._overwrite:
             os.replace(self.part, self.path)
             return
@@ -51,6 +56,8 @@ class OutputFile:
             os.replace(self.part, self.path)  # a file system without links
 
     def close(self) -> None:
+        if self._in_place and self.part.exists() and self.part.stat().st_size:
+            return
         self.part.unlink(missing_ok=True)
 
 

@@ -9,27 +9,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-Declared = TypeVar("Declared", "Controls", "Settings")
+Declared = TypeVar("Declared")
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "intel-gpu", "coreml", "directml")
 ENGINES = ("auto", "onnxruntime", "openvino")
 SPLIT_KINDS = ("wipe", "side")
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
 PROGRESS_KINDS = ("auto", "bar", "lines", "json", "none")
-
-_MEANING_OF_NONE = {
-    "mix": "equal parts",
-    "size": "full",
-    "start": "the beginning",
-    "end": "the end",
-    "split": "off",
-    "codec": "h264; vp9 in .webm",
-    "crf": "20 for h264",
-    "preset": "veryfast for h264",
-    "pix_fmt": "yuv420p; yuv422p10le for prores",
-}
 
 DEFAULT_STYLE = "starry-night"
 MIXED_STYLES_MAX = 4
@@ -52,11 +40,15 @@ def option(
     choices: tuple[str, ...] | None = None,
     metavar: str | None = None,
     flags: tuple[str, ...] = (),
+    none: str | None = None,
 ) -> Any:
-    """Declare a field that is also a command-line option; a False default makes it a switch, a tuple repeatable."""
+    """Declare a field that is also a command-line option; a False default makes it a switch, a tuple repeatable.
+
+    `none` is how a default of None is shown.
+    """
     return field(
         default=default,
-        metadata={"help": help, "parse": parse, "choices": choices, "metavar": metavar, "flags": flags},
+        metadata={"help": help, "parse": parse, "choices": choices, "metavar": metavar, "flags": flags, "none": none},
     )
 
 
@@ -153,10 +145,15 @@ class Settings:
         f"up to {MIXED_STYLES_MAX} pictures are mixed when repeated",
     )
     mix: tuple[float, ...] | None = option(
-        None, parse=mix_weights, metavar="W,W...", help="weights of the --style pictures in their order, such as 2,1"
+        None,
+        none="equal parts",
+        parse=mix_weights,
+        metavar="W,W...",
+        help="weights of the --style pictures in their order, such as 2,1",
     )
     size: int | None = option(
         None,
+        none="full",
         parse=size_px,
         metavar="PX",
         help="short side at which the network runs; the output keeps the input's size; 'full' is the input's own",
@@ -169,11 +166,18 @@ class Settings:
         help="which of the style's models: auto is int8 on processors without bf16, else fp32",
     )
     start: Fraction | None = option(
-        None, parse=time_s, metavar="TIME", help="begin here (12.5 or 0:01:02.5); the output's time starts at 0"
+        None,
+        none="the beginning",
+        parse=time_s,
+        metavar="TIME",
+        help="begin here (12.5 or 0:01:02.5); the output's time starts at 0",
     )
-    end: Fraction | None = option(None, parse=time_s, metavar="TIME", help="stop here")
+    end: Fraction | None = option(None, none="the end", parse=time_s, metavar="TIME", help="stop here")
     split: str | None = option(
-        None, choices=SPLIT_KINDS, help="show before and after: in one picture, or side by side at twice the width"
+        None,
+        none="off",
+        choices=SPLIT_KINDS,
+        help="show before and after: in one picture, or side by side at twice the width",
     )
     measure: bool = option(
         False,
@@ -182,18 +186,22 @@ class Settings:
     )
     codec: str | None = option(
         None,
+        none="h264; vp9 in .webm",
         metavar="NAME",
         help="h264, hevc, av1, vp9, prores, an encoder of FFmpeg (h264_nvenc), "
         "or 'auto': a hardware encoder if one works",
     )
     crf: int | None = option(
         None,
+        none="20 for h264",
         parse=_crf,
         metavar="0..63",
         help="quality of the encoder, lower is better",
     )
-    preset: str | None = option(None, metavar="NAME", help="speed of the encoder")
-    pix_fmt: str | None = option(None, metavar="FORMAT", help="pixel format of the output")
+    preset: str | None = option(None, none="veryfast for h264", metavar="NAME", help="speed of the encoder")
+    pix_fmt: str | None = option(
+        None, none="yuv420p; yuv422p10le for prores", metavar="FORMAT", help="pixel format of the output"
+    )
     encoder_options: tuple[tuple[str, str], ...] = option(
         (),
         parse=key_value,
@@ -210,9 +218,7 @@ PICTURE_OPTIONS = frozenset(
 )
 
 
-def add_options(
-    parser: argparse.ArgumentParser, declared: type[Controls] | type[Settings], *, only: frozenset[str] | None = None
-) -> None:
+def add_options(parser: argparse.ArgumentParser, declared: type[Any], *, only: frozenset[str] | None = None) -> None:
     """Add an option to `parser` for every field of `declared`, or for those whose names are in `only`."""
     for item in dataclasses.fields(declared):
         if only is not None and item.name not in only:
@@ -240,23 +246,25 @@ def default_text(item: "dataclasses.Field[Any]") -> str:
     """Return how the default of an option is shown."""
     if isinstance(item.default, tuple):
         return ", ".join(item.default) or "none"
-    return str(item.default) if item.default is not None else _MEANING_OF_NONE[item.name]
+    if item.default is None:
+        return str(item.metadata["none"])
+    return str(item.default)
 
 
 def read_options(namespace: argparse.Namespace, declared: type[Declared]) -> Declared:
     """Return the declared options out of a parsed command line; those that it does not know have their defaults."""
     values: dict[str, Any] = {}
-    for item in dataclasses.fields(declared):
+    for item in dataclasses.fields(cast("Any", declared)):
         value = getattr(namespace, item.name, item.default)
         # The default of a repeatable option is not in the list that argparse appends to.
         values[item.name] = tuple(value) or item.default if isinstance(value, list) else value
     return declared(**values)
 
 
-def options_table() -> str:
-    """Return all options as the Markdown table of the README."""
+def options_table(*declarations: type[Any]) -> str:
+    """Return the options of `declarations`, by default those of a file job, as a Markdown table of the README."""
     lines = ["| option | default | meaning |", "|---|---|---|"]
-    for declared in (Controls, Settings):
+    for declared in declarations or (Controls, Settings):
         for item in dataclasses.fields(declared):
             flags = item.metadata["flags"] or ("--" + item.name.replace("_", "-"),)
             choices = item.metadata["choices"]

@@ -1,5 +1,6 @@
 """What `--style` and `--mix` name: a style of its own, or pictures for the any-style model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,11 @@ class StyleChoice:
     model: Style
     pictures: tuple[Path, ...] = ()
     shares: tuple[float, ...] = ()
+
+    @classmethod
+    def mixed(cls, model: Style, names: Sequence[str], weights: Sequence[float]) -> "StyleChoice":
+        """Return the mix of pictures of these names, whose weights are at least 0 and not all of them 0."""
+        return cls(model, tuple(map(Path, names)), tuple(weight / sum(weights) for weight in weights))
 
     @property
     def label(self) -> str:

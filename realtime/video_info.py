@@ -55,6 +55,19 @@ def describe_video(stream: "VideoStream", first: av.VideoFrame) -> VideoInfo:
     )
 
 
+def orientation(display_matrix: tuple[int, ...] | None) -> tuple[bool, int]:
+    """Return whether a picture must be mirrored sideways to be upright, and then its quarter turns to the left."""
+    if display_matrix is None:
+        return False, 0
+    a, b, _, c, d = display_matrix[:5]
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
+    if b == 0:
+        return mirrored, 2 if a < 0 else 0
+    return mirrored, 3 if b > 0 else 1
+
+
 def clock_of(stream: "VideoStream") -> Fraction:
     """Return the seconds of one tick."""
     return stream.time_base or _FALLBACK_TIME_BASE

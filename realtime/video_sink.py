@@ -18,7 +18,7 @@ from .frame import Frame
 from .media import reason
 from .output_file import OutputFile, require_suffix, write_error
 from .stream_copy import StreamCopier
-from .video_info import VideoInfo
+from .video_info import VideoInfo, orientation
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -46,6 +46,11 @@ _MUXER_OPTIONS = {
     "webm": _EXACT_TIMES,
     "mpegts": {"mpegts_copyts": "1", **_EXACT_TIMES},
 }
+# Fragments of a second, each of which plays without what follows, and bytes that do not wait in the muxer: what is on
+# the disk when the process is killed is a video.
+_FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "1000000"}
+_CLUSTERED = {**_EXACT_TIMES, "cluster_time_limit": "1000"}
+_RECORDING_OPTIONS = {"mp4": _FRAGMENTED, "mov": _FRAGMENTED, "matroska": _CLUSTERED, "webm": _CLUSTERED}
 # FFmpeg's own, and what leaves room for hours in the 32 bits that old players read.
 _MOVIE_TIMESCALE_MIN, _MOVIE_TIMESCALE_MAX = 1000, 10_000_000
 _FORMATS_WITHOUT_DISPLAY_MATRIX = frozenset({"mpegts"})
@@ -68,6 +73,7 @@ class VideoFileSink:
 
     Everything is written to a hidden file beside `path`, which takes its name in `finish`; `close` without `finish`
     removes it. `copier` brings the other streams. A file that has the name by then is replaced only with `overwrite`.
+    With `recording` everything is written to `path` itself, in pieces that play without an end, and stays there.
 
     Raises:
         OutputError: the file cannot be created or written (permissions, full disk, ...).
@@ -81,9 +87,11 @@ class VideoFileSink:
         encoder: EncoderChoice,
         copier: StreamCopier | None,
         overwrite: bool,
+        recording: bool = False,
     ) -> None:
         self.notes: list[str] = []
-        self._file = OutputFile(path, overwrite=overwrite)
+        self._file = OutputFile(path, overwrite=overwrite, in_place=recording)
+        self._is_recording = recording
         self._info = info
         self._pixel_format = encoder.pixel_format
         self._copier = copier
@@ -161,6 +169,8 @@ class VideoFileSink:
 
     def _muxer_options(self) -> dict[str, str]:
         options = _MUXER_OPTIONS[self._format_name]
+        if self._is_recording:
+            return {**_RECORDING_OPTIONS.get(self._format_name, options), "flush_packets": "1"}
         if self._format_name not in ("mp4", "mov"):
             return options
         # The start of each stream is stored in ticks of the movie, by default milliseconds.
@@ -264,13 +274,5 @@ class VideoFileSink:
 
 
 def _orientation(info: VideoInfo, format_name: str) -> tuple[bool, int]:
-    """Return whether the picture must be mirrored sideways, and then how many quarter turns to the left it needs."""
-    if info.display_matrix is None or format_name not in _FORMATS_WITHOUT_DISPLAY_MATRIX:
-        return False, 0
-    a, b, _, c, d = info.display_matrix[:5]
-    mirrored = a * d - b * c < 0
-    if mirrored:
-        a, b = -a, -b
-    if b == 0:
-        return mirrored, 2 if a < 0 else 0
-    return mirrored, 3 if b > 0 else 1
+    """Return what must be done to the picture itself, since the format cannot say it."""
+    return orientation(info.display_matrix) if format_name in _FORMATS_WITHOUT_DISPLAY_MATRIX else (False, 0)

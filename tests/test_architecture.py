@@ -18,20 +18,27 @@ LINES_MAX = 350
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
     ("__init__", "errors"),
-    ("frame", "settings", "meters", "graph", "motion", "chart"),
-    ("catalogue", "media", "color", "picture", "output_file"),
-    ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice"),
+    ("frame", "settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch"),
+    ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
+     "live_frame", "live_status", "camera_address"),
+    ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
+     "live_keys"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
         "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric", "repeat",
         "split",
     ),
-    ("pipeline", "loaded_style", "smoothing_watch"),
+    ("pipeline", "loaded_style", "smoothing_watch", "live_style", "paced_source", "recorder",
+     "virtual_camera"),
+    ("style_bank",),
+    ("live_loop",),
+    ("live_session", "live_input"),
+    ("live_window", "live_feed"),
     ("job_report",),
-    ("video_job", "picture_job", "compare"),
+    ("video_job", "picture_job", "compare", "doctor"),
     ("command", "batch", "progress"),
-    ("cli_compare",),
-    ("cli", "cli_video", "cli_image"),
+    ("cli_compare", "cli_doctor"),
+    ("cli", "cli_video", "cli_image", "cli_webcam"),
 )  # fmt: skip
 # Within the layer of sources, engines and sinks these pairs belong together; each is (importer, imported).
 SIBLINGS = {
@@ -156,7 +163,15 @@ def test_the_package_exports_what_it_declares() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["realtime", "realtime.settings", "realtime.command", "realtime.cli", "realtime.cli_video", "realtime.cli_image"],
+    [
+        "realtime",
+        "realtime.settings",
+        "realtime.command",
+        "realtime.cli",
+        "realtime.cli_video",
+        "realtime.cli_image",
+        "realtime.cli_webcam",
+    ],
 )
 def test_import_for_help_loads_nothing_heavy(module: str) -> None:
     loaded = json.loads(_run(f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"))

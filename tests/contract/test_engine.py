@@ -83,6 +83,25 @@ def test_sizes_may_follow_one_another_and_come_back(opener: Opener) -> None:
     assert all(np.array_equal(255 - _picture(*order[seed], seed), result) for seed, result in enumerate(results))
 
 
+def test_openvino_goes_on_in_a_known_size_while_another_is_compiled() -> None:
+    with closing(OpenVinoEngine(identity_model(), "cpu")) as engine, ThreadPoolExecutor(1) as pool:
+        picture = np.full((16, 24, 3), 7, np.uint8)
+        engine.infer(picture)
+        with engine._compiling:  # as while a compilation goes on
+            assert int(pool.submit(engine.infer, picture).result(60)[0, 0, 0]) == 7
+
+
+def test_openvino_keeps_the_size_in_use_when_it_makes_room_for_others() -> None:
+    with closing(OpenVinoEngine(identity_model(), "cpu")) as engine:
+        engine.infer(np.zeros((16, 16, 3), np.uint8))
+        in_use = engine._compiled[16, 16]
+        for side in range(24, 24 + 8 * 8, 8):  # what a governor prepares while frames go on in the present size
+            engine._last_size = (16, 16)
+            engine.infer(np.zeros((side, 24, 3), np.uint8))
+
+        assert engine._compiled[16, 16] is in_use
+
+
 def test_picture_that_is_a_view_with_gaps_is_read_in_order(identity: Engine) -> None:
     large = _picture(48, 48)
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -37,6 +38,7 @@ def _open(
     overwrite: bool = False,
     time_base: Fraction = Fraction(1, 1000),
     display_matrix: tuple[int, ...] | None = None,
+    recording: bool = False,
 ) -> VideoFileSink:
     info = VideoInfo(
         width=SIZE[0],
@@ -49,7 +51,7 @@ def _open(
         color_tags=SDR_TAGS,
     )
     encoder = encoder or ENCODER_OF_SUFFIX[path.suffix]
-    return VideoFileSink(path, info=info, encoder=encoder, copier=None, overwrite=overwrite)
+    return VideoFileSink(path, info=info, encoder=encoder, copier=None, overwrite=overwrite, recording=recording)
 
 
 def _frames() -> list[Frame]:
@@ -139,6 +141,29 @@ def test_finish_needs_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         sink.finish()
 
     assert len(read_frames(tmp_path / "out.mp4")) == 1
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_a_recording_has_its_name_from_the_start_and_keeps_it_whatever_happens(suffix: str, tmp_path: Path) -> None:
+    target = tmp_path / f"out{suffix}"
+    usual = ENCODER_OF_SUFFIX[suffix]
+    without_delay = {"lag-in-frames": "0"} if usual is VP9 else {"tune": "zerolatency"}
+    with _open(target, encoder=replace(usual, options=usual.options | without_delay), recording=True) as sink:
+        for frame in _frames():
+            sink.write(frame)
+        assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+    assert [read_number(frame.rgb) for frame in read_frames(target)] == list(range(len(TIMES_MS)))
+
+
+def test_a_recording_replaces_no_file(tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    target.write_bytes(b"precious")
+
+    with pytest.raises(OutputError, match="cannot write"):
+        _open(target, recording=True)
+
+    assert target.read_bytes() == b"precious"
 
 
 def _refuse_link(*_: object) -> None:

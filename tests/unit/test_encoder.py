@@ -134,7 +134,7 @@ def test_option_that_the_encoder_refuses_is_named(options: dict[str, object]) ->
 
 
 def test_auto_takes_the_first_encoder_that_encodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = list(encoder_module._AUTO_ENCODERS)
+    names = list(encoder_module.AUTO_ENCODERS)
     probed = _fake_probe(monkeypatch, dict.fromkeys(names[:2], "no device"))
 
     choice = choose_encoder("auto")
@@ -147,12 +147,12 @@ def test_auto_gives_a_preset_only_to_the_software_encoder(monkeypatch: pytest.Mo
     _fake_probe(monkeypatch, {})
     assert choose_encoder("auto", crf=31, preset="slow").options == {"cq": "31", "preset": "p4"}
 
-    _fake_probe(monkeypatch, {name: "no device" for name in encoder_module._AUTO_ENCODERS if name != "libx264"})
+    _fake_probe(monkeypatch, {name: "no device" for name in encoder_module.AUTO_ENCODERS if name != "libx264"})
     assert choose_encoder("auto", crf=31, preset="slow").options == {"crf": "31", "preset": "slow"}
 
 
 def test_auto_names_every_failure_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = encoder_module._AUTO_ENCODERS
+    names = encoder_module.AUTO_ENCODERS
     _fake_probe(monkeypatch, {name: f"reason {index}" for index, name in enumerate(names)})
 
     with pytest.raises(OutputError) as caught:
@@ -163,8 +163,8 @@ def test_auto_names_every_failure_in_order(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_auto_ends_with_the_software_encoder_and_finds_one_here() -> None:
-    assert encoder_module._AUTO_ENCODERS[-1] == "libx264"
-    assert choose_encoder("auto").name in encoder_module._AUTO_ENCODERS
+    assert encoder_module.AUTO_ENCODERS[-1] == "libx264"
+    assert choose_encoder("auto").name in encoder_module.AUTO_ENCODERS
 
 
 def test_chosen_encoder_is_probed_once(probed: list[str]) -> None:

@@ -1,0 +1,129 @@
+"""`stylize-webcam`: stylise a camera live, into a window, a virtual camera, a file."""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .command import Interrupts, make_parser, path_argument, require_side_file, run_command, write_side_file
+from .live_keys import KEYS
+from .live_settings import LiveControls, LiveSettings
+from .settings import add_options, read_options
+
+if TYPE_CHECKING:
+    from .live_session import LiveSession
+    from .live_status import LiveStatus
+
+_DEFAULT_SOURCE = "0"
+_STEP_S = 0.1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    return run_command(parser.prog, lambda interrupts: _run(options, interrupts))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("stylize-webcam", "Stylise a camera live, or a video file as if it were one.")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "keys of the window:\n" + "\n".join(f"  {key.name:<10}  {key.help}" for key in KEYS)
+    parser.add_argument(
+        "source",
+        nargs="?",
+        default=_DEFAULT_SOURCE,
+        metavar="CAMERA|URL|VIDEO",
+        help=f"a camera by index, name or device path, a stream's address, or a video file [{_DEFAULT_SOURCE}]",
+    )
+    add_options(parser, LiveControls)
+    add_options(parser, LiveSettings)
+    parser.add_argument(
+        "--report", type=path_argument, metavar="FILE.json", help="write the figures of the run as JSON at its end"
+    )
+    return parser
+
+
+def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
+    # OpenCV and its FFmpeg would write warnings over ours while a camera is away; faults are told in `status`.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    # Imported here: `--help` must not wait for PyAV and OpenCV.
+    import cv2
+
+    from .live_feed import VirtualCameraFeed
+    from .live_input import open_live_source
+    from .live_session import LiveSession
+    from .live_window import LiveWindow, require_display
+    from .style_choice import choose_style
+    from .virtual_camera import open_virtual_camera
+
+    interrupts.check()
+    # As in a file job: every stage has its thread.
+    cv2.setNumThreads(1)
+    settings, controls = read_options(options, LiveSettings), read_options(options, LiveControls)
+    if options.report is not None:
+        require_side_file("report", options.report, [*map(Path, settings.style), Path(options.source)])
+    if not settings.no_window:
+        require_display()
+    source = open_live_source(options.source, settings)
+    style = choose_style(settings.style, settings.mix)
+    with ExitStack() as stack:
+        session = stack.enter_context(LiveSession(source, style, settings=settings, controls=controls))
+        if settings.record is not None:
+            session.start_recording(settings.record)
+        if settings.vcam is not None:
+            size = (settings.vcam_size.width, settings.vcam_size.height)
+            camera = open_virtual_camera(settings.vcam, size=size, fps=settings.fps)
+            stack.enter_context(VirtualCameraFeed(session, camera))
+            _say(f"virtual camera: {camera.description}")
+        # Further consumers, such as a server, are entered here: they get the session and run in their own threads.
+        watch = _Watch(session, interrupts, seconds=float(settings.seconds) if settings.seconds is not None else None)
+        if settings.no_window:
+            while watch.goes_on():
+                session.wait(_STEP_S)
+        else:
+            LiveWindow(session, folder=Path.cwd(), full_screen=settings.full_screen).run(watch.goes_on)
+        status = session.status()
+    _say(_summary(status))
+    if options.report is not None:
+        write_side_file("report", options.report, json.dumps(dataclasses.asdict(status), indent=2) + "\n")
+    return 0
+
+
+class _Watch:
+    """Tells when a run is over, and says its messages on standard error as they change."""
+
+    def __init__(self, session: "LiveSession", interrupts: Interrupts, *, seconds: float | None) -> None:
+        self._session = session
+        self._interrupts = interrupts
+        self._end_s = time.monotonic() + seconds if seconds is not None else None
+        self._said = ""
+
+    def goes_on(self) -> bool:
+        """Return whether the run goes on; raises KeyboardInterrupt when it was interrupted."""
+        self._interrupts.check()
+        message = self._session.status().message
+        if message not in ("", self._said):
+            _say(message)
+        self._said = message
+        is_late = self._end_s is not None and time.monotonic() >= self._end_s
+        return not is_late and not self._session.wait(0)
+
+
+def _summary(status: "LiveStatus") -> str:
+    latency = status.latency
+    percentiles = [value for value in (latency.p50_ms, latency.p95_ms, latency.p99_ms) if value is not None]
+    times = "/".join(f"{value:.0f}" for value in percentiles) or "-"
+    return (
+        f"{status.frames} frames, {status.fps:.1f} a second at the end, {status.dropped} dropped; "
+        f"latency p50/p95/p99 {times} ms; {status.style}; {status.engine}"
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

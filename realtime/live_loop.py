@@ -1,0 +1,232 @@
+"""The threads of a live run: from the source to the slots of the consumers, newest frame first.
+
+    thread "capture"    source -> newest slot
+    thread "feed"       takes a frame as soon as the network has a worker free
+    pool "network"      stylise; engine.workers at once, results in order
+    thread "finish"     smooth, enlarge, colours, strength, split -> one slot for each consumer
+
+What comes too fast is dropped in the first slot, before it has cost anything; behind it at most one frame more than the
+network has workers is on its way, so that latency stays bounded whatever the load.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .channel import Channel, Stopped
+from .finish import finish
+from .governor import Governor
+from .live_frame import LiveFrame
+from .live_settings import LiveControls
+from .live_source import CapturedFrame, LiveSource
+from .live_style import StyleView
+from .meters import LatencyMeter, RateMeter
+from .newest import NewestSlot
+from .overlay import message_picture, with_lines
+from .repeat import RepeatDetector
+from .smoother import FlowSmoother
+from .split import Split
+from .style_bank import StyleBank
+from .stylizer import Stylized
+
+# Without a picture for so long, the last one is shown with a message, and again after each such time.
+SILENCE_S = 0.7
+_STEP_S = 0.1
+_JOIN_TIMEOUT_S = 3.0
+# Part of the time between two frames by which one may come early and is still taken.
+_EARLY_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class _OnItsWay:
+    """A frame with the network, mirrored where that is asked for, and what finishes it.
+
+    `future` gives what the network made and the seconds it took; None stands for a message that needs no network.
+    """
+
+    rgb: NDArray[np.uint8]
+    captured_s: float
+    controls: LiveControls
+    future: "Future[tuple[Stylized, float]] | None"
+
+
+class LiveLoop:
+    """Runs `source` through the styles of `bank` and hands finished frames to `publish`, in the thread "finish".
+
+    `controls` may be replaced at any time. `error` is the first failure of a thread, which has ended the run.
+    """
+
+    def __init__(
+        self,
+        source: LiveSource,
+        bank: StyleBank,
+        publish: Callable[[LiveFrame], None],
+        *,
+        controls: LiveControls,
+        fps: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.controls = controls
+        self.ended = threading.Event()
+        self.error: BaseException | None = None
+        self.frames = self.skipped = 0
+        self.latency = LatencyMeter()
+        self.arriving, self.shown = RateMeter(clock), RateMeter(clock)
+        self.frame_size: tuple[int, int] | None = None
+        self.inference_size: tuple[int, int] | None = None
+        self._source = source
+        self._bank = bank
+        self._publish = publish
+        self._fps = fps
+        self._clock = clock
+        self._exhausted = threading.Event()
+        self._captured: NewestSlot[CapturedFrame] = NewestSlot()
+        workers = bank.view.style.engine.workers
+        self._workers = workers
+        self._free = threading.Semaphore(workers)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="network")
+        self._stylized: Channel[_OnItsWay] = Channel(workers + 1)
+        self._smoother = FlowSmoother()
+        self._repeats = RepeatDetector()
+        self._governor = Governor(wanted_fps=fps, start_px=bank.view.size_px or 0)
+        self._last_input: NDArray[np.uint8] | None = None
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+            for name, work in (("capture", self._capture), ("feed", self._feed), ("finish", self._finish))
+        ]
+
+    @property
+    def dropped(self) -> int:
+        """Frames that came while the network was busy, and those that the source itself was late with."""
+        return self._captured.dropped + self._source.dropped
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End the threads; a camera that hangs in its driver is left to the end of the process."""
+        self.ended.set()
+        self._stylized.stop()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(_JOIN_TIMEOUT_S)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Stopped:
+            pass
+        except BaseException as error:
+            self.error = self.error or error
+            self.ended.set()
+            self._stylized.stop()
+
+    def _capture(self) -> None:
+        for frame in self._source.frames(self.ended):
+            self.arriving.tick()
+            self._captured.put(frame)
+        self._exhausted.set()  # what is on its way is still shown
+
+    def _feed(self) -> None:
+        period_s = 1 / self._fps
+        due_s, silent_since_s = 0.0, self._clock()
+        made: tuple[Future[tuple[Stylized, float]], StyleView, LiveControls] | None = None
+        while not self.ended.is_set():
+            if not self._free.acquire(timeout=_STEP_S):
+                continue
+            exhausted = self._exhausted.is_set()
+            frame = self._captured.take(_STEP_S)
+            now_s = self._clock()
+            if frame is None or frame.captured_s < due_s - _EARLY_SHARE * period_s:
+                self._free.release()
+                if frame is not None:
+                    self.skipped += 1
+                elif exhausted:
+                    self._stylized.finish()
+                    return
+                elif now_s - silent_since_s >= SILENCE_S:
+                    silent_since_s = now_s
+                    self._stylized.put(_OnItsWay(self._silent_picture(), now_s, self.controls, None))
+                continue
+            silent_since_s = now_s
+            due_s = max(due_s, frame.captured_s - period_s) + period_s
+            controls, view = self.controls, self._bank.view
+            rgb = np.asarray(cv2.flip(frame.rgb, 1), dtype=np.uint8) if controls.mirror else frame.rgb
+            self._last_input = rgb
+            self._choose_size(rgb, controls)
+            is_repeat = self._repeats.is_repeat(rgb, exactly=controls.smoothing == 0)
+            if is_repeat and made is not None and made[1] is view and made[2] == controls and view.share(now_s) == 1:
+                future = made[0]
+            else:
+                future = self._pool.submit(self._stylize, rgb, view, controls)
+                made = (future, view, controls)
+            self._stylized.put(_OnItsWay(rgb, frame.captured_s, controls, future))
+
+    def _stylize(self, rgb: NDArray[np.uint8], view: StyleView, controls: LiveControls) -> tuple[Stylized, float]:
+        started_s = self._clock()
+        made = view.stylize(rgb, strength=controls.strength, now_s=started_s)
+        return made, self._clock() - started_s
+
+    def _finish(self) -> None:
+        for item in self._stylized:
+            if item.future is None:
+                self._show(LiveFrame(item.rgb, item.rgb, item.captured_s, self.frames, is_message=True))
+                continue
+            made, network_s = item.future.result()
+            self._free.release()
+            started_s = self._clock()
+            output = self._finished(item, made)
+            self._show(LiveFrame(item.rgb, output, item.captured_s, self.frames))
+            now_s = self._clock()
+            self.latency.add(now_s - item.captured_s)
+            self.shown.tick()
+            self._bank.has_shown()
+            self._govern(max(network_s / self._workers, now_s - started_s), now_s)
+        self.ended.set()
+
+    def _finished(self, item: _OnItsWay, made: Stylized) -> NDArray[np.uint8]:
+        height, width = item.rgb.shape[:2]
+        self.frame_size = (width, height)
+        self.inference_size = (made.content.shape[1], made.content.shape[0])
+        smoothed = self._smoother.smooth(
+            made.content, made.stylized, Fraction(item.captured_s), smoothing=item.controls.smoothing
+        )
+        picture = finish(item.rgb, replace(made, stylized=smoothed), item.controls)
+        if item.controls.split is not None:
+            picture = Split(item.controls.split).join(item.rgb, picture)
+        fault = self._source.state.fault
+        return with_lines(picture, [fault], at_bottom=True) if fault else picture
+
+    def _show(self, frame: LiveFrame) -> None:
+        self._publish(frame)
+        self.frames += not frame.is_message
+
+    def _silent_picture(self) -> NDArray[np.uint8]:
+        state = self._source.state
+        return message_picture(self._last_input, state.fault or f"no picture comes from {state.label}")
+
+    def _choose_size(self, rgb: NDArray[np.uint8], controls: LiveControls) -> None:
+        """Have the bank prepare the size that is asked for, or that the governor has chosen."""
+        height, width = rgb.shape[:2]
+        self._bank.ask_size(min(controls.size or self._governor.size_px, min(width, height)), (width, height))
+
+    def _govern(self, busy_s: float, now_s: float) -> None:
+        if self._bank.is_busy or self._bank.is_loading or self._bank.view.share(now_s) < 1 or self.controls.size:
+            self._governor.start_window()
+        elif self.frame_size is not None:
+            self._governor.see(
+                busy_s,
+                now_s=now_s,
+                arriving_fps=self.arriving.per_second(),
+                dropped=self.dropped,
+                short_side_px=min(self.frame_size),
+            )

@@ -1,0 +1,68 @@
+"""A video file as a live source: every frame when it is due by the file's clock, late ones left out."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .live_source import CapturedFrame, SourceState
+from .video_info import VideoInfo, orientation
+from .video_source import VideoFileSource
+
+# Later than this a frame is left out, as a camera would have.
+LATE_S = 0.05
+# Then time goes on from here: a file that is too heavy to decode in time plays slowly instead of showing nothing.
+GIVE_UP_S = 0.5
+
+
+class PacedFileSource:
+    """The frames of a video file in real time, upright; with `loop` again and again.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+
+    def __init__(self, path: Path, *, loop: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self.dropped = 0
+        self._path = path
+        self._loop = loop
+        self._clock = clock
+        with VideoFileSource(path) as source:
+            info = source.info
+        self.state = SourceState(f"{path.name} ({info.width}x{info.height} at {float(info.frame_rate):.4g} fps)")
+
+    def frames(self, stop: threading.Event) -> Iterator[CapturedFrame]:
+        yield from self._play(stop)
+        while self._loop and not stop.is_set():
+            yield from self._play(stop)
+
+    def close(self) -> None:
+        """Nothing is open outside `frames`."""
+
+    def _play(self, stop: threading.Event) -> Iterator[CapturedFrame]:
+        started_s: float | None = None
+        with VideoFileSource(self._path) as source:
+            for frame in source:
+                pts_s, now_s = float(frame.pts_s), self._clock()
+                if started_s is None:
+                    started_s = now_s - pts_s
+                wait_s = started_s + pts_s - now_s
+                if stop.wait(max(0.0, wait_s)):
+                    return
+                if wait_s < -GIVE_UP_S:
+                    started_s = now_s - pts_s
+                elif wait_s < -LATE_S:
+                    self.dropped += 1
+                    continue
+                yield CapturedFrame(upright(frame.rgb, source.info), self._clock())
+
+
+def upright(rgb: NDArray[np.uint8], info: VideoInfo) -> NDArray[np.uint8]:
+    """Return a coded picture, (H, W, 3), as it is meant to be seen."""
+    mirrored, quarters = orientation(info.display_matrix)
+    if not (mirrored or quarters):
+        return rgb
+    return np.ascontiguousarray(np.rot90(np.fliplr(rgb) if mirrored else rgb, quarters))
