@@ -18,7 +18,7 @@ LINES_MAX = 350
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
     ("__init__", "errors"),
-    ("frame", "settings", "meters", "graph", "motion", "chart"),
+    ("frame", "settings", "serve_settings", "meters", "graph", "motion", "chart"),
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice"),
@@ -29,6 +29,12 @@ LAYERS = (
     ),
     ("pipeline", "loaded_style", "smoothing_watch"),
     ("live_session",),
+    ("web.newest", "web.limits", "web.guard", "web.control_options", "web.recordings", "web.style_pictures"),
+    ("web.relay", "web.page_state"),
+    ("web.browser_camera",),
+    ("web.app",),
+    ("web.server",),
+    ("web.__init__",),
     ("job_report",),
     ("video_job", "picture_job", "compare"),
     ("command", "batch", "progress"),
@@ -46,7 +52,7 @@ SIBLINGS = {
     ("video_sink", "encoder"),
     ("video_sink", "stream_copy"),
 }
-HEAVY = ("numpy", "cv2", "av", "onnxruntime", "openvino", "tqdm", "PIL")
+HEAVY = ("numpy", "cv2", "av", "onnxruntime", "openvino", "tqdm", "PIL", "starlette", "uvicorn", "aiortc")
 FORBIDDEN = {
     "realtime": {"torch", "torchvision", "training", "export", "tests", "samples", "benchmarks"},
     "training": {"realtime", "export", "tests", "samples", "benchmarks"},
@@ -54,7 +60,7 @@ FORBIDDEN = {
 }
 
 MODULES = {package: sorted((ROOT / package).rglob("*.py")) for package in FORBIDDEN}
-REALTIME_NAMES = [path.stem for path in MODULES["realtime"]]
+REALTIME_NAMES = [".".join(path.relative_to(ROOT / "realtime").with_suffix("").parts) for path in MODULES["realtime"]]
 
 
 def _imports(path: Path) -> list[tuple[int, str]]:
@@ -71,11 +77,21 @@ def _imports(path: Path) -> list[tuple[int, str]]:
     return found
 
 
+def _path(name: str) -> Path:
+    return ROOT / "realtime" / f"{name.replace('.', '/')}.py"
+
+
 def _relative_imports(name: str) -> set[str]:
-    path = ROOT / "realtime" / f"{name}.py"
-    modules = {module.split(".")[0] for level, module in _imports(path) if level}
-    # A name of the package itself, such as __version__, is no module.
-    return {module if module in REALTIME_NAMES else "__init__" for module in modules}
+    """Return what a module (`picture`, `web.app`) imports of the runtime, by the same names."""
+    packages = name.split(".")[:-1]
+    found = set()
+    for level, module in _imports(_path(name)):
+        if level:
+            full = ".".join((*packages[: len(packages) + 1 - level], module))
+            package_name = ".".join((*packages[: len(packages) + 1 - level], "__init__"))
+            # What is neither a module nor a package is a name of the package itself, such as __version__.
+            found.add(next((each for each in (full, f"{full}.__init__") if each in REALTIME_NAMES), package_name))
+    return found
 
 
 def _layer(name: str) -> int:
@@ -138,10 +154,10 @@ def test_siblings_that_are_allowed_to_import_one_another_do() -> None:
 
 @pytest.mark.parametrize("name", REALTIME_NAMES)
 def test_imports_inside_the_runtime_are_relative(name: str) -> None:
-    imports = _imports(ROOT / "realtime" / f"{name}.py")
+    imports = _imports(_path(name))
 
     assert "realtime" not in {module.split(".")[0] for level, module in imports if not level}
-    assert {level for level, _ in imports} <= {0, 1}
+    assert {level for level, _ in imports} <= set(range(name.count(".") + 2))
 
 
 @pytest.mark.parametrize(
@@ -158,8 +174,11 @@ def test_the_package_exports_what_it_declares() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["realtime", "realtime.settings", "realtime.command", "realtime.cli", "realtime.cli_video", "realtime.cli_image"],
-)
+    [
+        "realtime", "realtime.settings", "realtime.serve_settings", "realtime.web", "realtime.command", "realtime.cli",
+        "realtime.cli_video", "realtime.cli_image",
+    ],
+)  # fmt: skip
 def test_import_for_help_loads_nothing_heavy(module: str) -> None:
     loaded = json.loads(_run(f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"))
 
