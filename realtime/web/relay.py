@@ -90,15 +90,15 @@ class FrameRelay:
         while self._wanted.wait() and not self._stopped.is_set():
             subscription = self._session.subscribe("web")
             try:
-                while self._wanted.is_set() and not self._stopped.is_set() and not subscription.is_closed:
+                while self._wanted.is_set() and not self._stopped.is_set():
                     frame = subscription.wait(_WAIT_S)
                     if frame is not None:
                         self._hand_over(frame)
                         subscription.shown(frame)
+                    elif subscription.is_closed:  # the run has ended
+                        return
             finally:
                 self._session.unsubscribe(subscription)
-            if subscription.is_closed:
-                return
 
     def _hand_over(self, frame: LiveFrame) -> None:
         if self._readers["frames"]:

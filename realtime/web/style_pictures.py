@@ -109,12 +109,11 @@ def decode(content: bytes, name: str) -> StylePicture:
     Raises:
         InputError: not a picture, damaged, or beyond the limits.
     """
-    read = decode_picture(content, name="upload", pixels_max=UPLOAD_PIXELS_MAX)
-    rgb = _kept_part(over_white(read))
-    shown = "".join(sign for sign in name if sign.isprintable()).strip()[:_NAME_LENGTH_MAX]
+    shown = "".join(sign for sign in name if sign.isprintable()).strip()[:_NAME_LENGTH_MAX] or "upload"
+    rgb = _kept_part(over_white(decode_picture(content, name=shown, pixels_max=UPLOAD_PIXELS_MAX)))
     return StylePicture(
         identity=secrets.token_urlsafe(9),
-        name=shown or "picture",
+        name=shown,
         picture=Picture(rgb, None, b"", ()),
         thumbnail=_thumbnail(rgb),
         weight=1.0,
