@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,15 +20,13 @@ from ..live_session import LiveSession
 from ..live_source import PushSource
 from ..settings import MIXED_STYLES_MAX
 from . import style_pictures
+from .browser_camera import BrowserCamera
 from .control_options import changed_controls, describe_options
 from .limits import RateLimit, read_body
 from .page_state import PageState
 from .recordings import Recordings
 from .relay import BOUNDARY, VIEWS, FrameRelay, snapshot_jpeg
 from .style_pictures import UPLOAD_BYTES_MAX, StylePictures
-
-if TYPE_CHECKING:
-    from .browser_camera import BrowserCamera
 
 STATIC_FOLDER = Path(__file__).resolve().parent / "static"
 STATIC_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -101,9 +99,7 @@ class PageApp:
         self._decoding = asyncio.Lock()
         self._camera: BrowserCamera | None = None
         if self._camera_source is not None:
-            from . import browser_camera  # half a second to load, for few
-
-            self._camera = browser_camera.BrowserCamera(self._camera_source, self._relay)
+            self._camera = BrowserCamera(self._camera_source, self._relay)
         watch = asyncio.create_task(self._state.watch())
         try:
             yield
@@ -144,7 +140,7 @@ class PageApp:
         view = request.query_params.get("view", VIEWS[0])
         if view not in VIEWS:
             raise HTTPException(400, f"the view is one of {', '.join(VIEWS)}")
-        return self._stream(self._relay.mjpeg(view), f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        return self._stream(request, self._relay.mjpeg(view), f"multipart/x-mixed-replace; boundary={BOUNDARY}")
 
     # What the page knows
 
@@ -169,8 +165,8 @@ class PageApp:
             }
         )
 
-    async def _events(self, _: Request) -> Response:
-        return self._stream(self._state.events(), "text/event-stream")
+    async def _events(self, request: Request) -> Response:
+        return self._stream(request, self._state.events(), "text/event-stream")
 
     # Changes
 
@@ -242,7 +238,9 @@ class PageApp:
     def _has_camera(self) -> bool:
         return self._camera is not None and self._camera.is_connected
 
-    def _stream(self, parts: AsyncGenerator[bytes | str, None], media_type: str) -> Response:
+    def _stream(self, request: Request, parts: AsyncGenerator[bytes | str, None], media_type: str) -> Response:
+        if request.method == "HEAD":  # its answer would never end
+            return Response(media_type=media_type)
         if self._streams >= STREAMS_MAX:
             raise HTTPException(503, f"{STREAMS_MAX} feeds and pages are open already; close one")
         return _ClosingStream(self._counted(parts), media_type=media_type)

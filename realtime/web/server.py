@@ -23,6 +23,8 @@ SEND_BUFFER_BYTES = 256 * 1024
 BACKLOG = 64
 # Feeds end when they are asked to; only clients that hang are left when this has passed.
 SHUTDOWN_TIMEOUT_S = 1
+# Far more than a few pages and players need; the next one is told that the server is busy.
+CONNECTIONS_MAX = 128
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})
 
 
@@ -57,6 +59,7 @@ class WebServer:
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="web server", daemon=True
         )
         self._thread.start()
+        self._server.has_begun.wait()
 
     def __enter__(self) -> "WebServer":
         return self
@@ -72,11 +75,18 @@ class WebServer:
 
 
 class _Server(uvicorn.Server):
-    """Ends the feeds before it waits for its connections."""
+    """Says when it has begun, before which it cannot be ended, and ends the feeds before it waits for connections."""
 
     def __init__(self, config: uvicorn.Config, page: PageApp) -> None:
         super().__init__(config)
+        self.has_begun = threading.Event()
         self._page = page
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.has_begun.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._page.end_streams()
@@ -96,6 +106,7 @@ def _config(app: ASGIApp, settings: ServeSettings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        limit_concurrency=CONNECTIONS_MAX,
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.key,
     )

@@ -2,25 +2,33 @@
 
 import http.client
 import json
+import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import av
 import cv2
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from numpy.typing import NDArray
 
 import realtime
 from realtime.errors import UsageError
 from realtime.serve_settings import ServeSettings
-from realtime.web import app, serve
+from realtime.web import app, limits, serve
 from realtime.web.relay import BOUNDARY
 from realtime.web.server import WebServer
 
@@ -38,6 +46,9 @@ class Clients:
 
     def get(self, server: WebServer, path: str) -> http.client.HTTPResponse:
         return self._request(server, "GET", path)
+
+    def head(self, server: WebServer, path: str) -> http.client.HTTPResponse:
+        return self._request(server, "HEAD", path)
 
     def post(self, server: WebServer, path: str, content: object) -> http.client.HTTPResponse:
         headers = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{server.port}"}
@@ -83,6 +94,30 @@ def _bar_px(picture: NDArray[np.uint8]) -> int:
     return round(float(np.flatnonzero(2 * line > line.max() + np.median(line)).mean()))
 
 
+def _open_sockets() -> int:
+    """Return how many sockets this process has open; 0 where the system does not tell."""
+    folder = Path("/proc/self/fd")
+    links = [os.readlink(path) for path in folder.iterdir() if path.is_symlink()] if folder.exists() else []
+    return sum(link.startswith("socket:") for link in links)
+
+
+def _own_certificate() -> bytes:
+    """Return a certificate for 127.0.0.1 and its key as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return certificate.public_bytes(encoding) + private
+
+
 def _stalled_client(server: WebServer) -> socket.socket:
     """Return a client that has asked for the feed and never reads."""
     client = socket.create_connection(("127.0.0.1", server.port))
@@ -114,6 +149,34 @@ def test_the_feed_for_comparing_has_the_input_on_the_left(start: Start, clients:
 
 def test_an_unknown_view_is_refused(start: Start, clients: Clients) -> None:
     assert clients.get(start(), "/feed.mjpg?view=../x").status == 400
+
+
+def test_ffmpeg_plays_the_feed_as_obs_and_players_do(start: Start) -> None:
+    with av.open(f"{start().address}feed.mjpg", timeout=TIMEOUT_S) as container:
+        frames = [frame for frame, _ in zip(container.decode(video=0), range(3), strict=False)]
+
+    assert {(frame.width, frame.height) for frame in frames} == {(WIDTH, HEIGHT)}
+
+
+@pytest.mark.parametrize("path", ["/feed.mjpg", "/events"])
+def test_asking_for_the_head_of_a_stream_ends(start: Start, clients: Clients, path: str) -> None:
+    response = clients.head(start(), path)
+
+    assert response.status == 200
+    assert response.read() == b""
+
+
+def test_an_upload_that_stops_halfway_is_cut_off(
+    start: Start, any_style: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BODY_TIMEOUT_S", 0.3)
+    server = start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) as client:
+        origin = f"http://127.0.0.1:{server.port}"
+        head = f"POST /picture HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nOrigin: {origin}\r\n"
+        client.sendall(f"{head}Content-Length: 1000\r\n\r\nhalf".encode())
+
+        assert b" 408 " in client.recv(1000)
 
 
 def test_every_open_page_hears_of_a_change_of_one(start: Start, clients: Clients) -> None:
@@ -180,7 +243,7 @@ def test_the_number_of_streams_is_bounded(start: Start, monkeypatch: pytest.Monk
 def test_nothing_is_left_when_it_has_ended(
     session: FakeSession, clients: Clients, caplog: pytest.LogCaptureFixture, client: str
 ) -> None:
-    threads = {thread.name for thread in threading.enumerate()}
+    threads, sockets = set(threading.enumerate()), _open_sockets()
     server = serve(session, ServeSettings(port=0))
     connection: socket.socket | None = None
     if client == "stalled":
@@ -197,13 +260,15 @@ def test_nothing_is_left_when_it_has_ended(
     server.close()
 
     assert time.monotonic() - began_s < 5
-    assert {thread.name for thread in threading.enumerate()} - threads <= {"asyncio_0"}
+    assert set(threading.enumerate()) <= threads
     assert not session.subscriptions
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port), timeout=1)
     if connection:
         connection.close()
+    clients.close_all()
+    assert _open_sockets() <= sockets
 
 
 def test_this_machine_needs_no_token(start: Start, clients: Clients) -> None:
@@ -249,6 +314,20 @@ def test_a_certificate_that_cannot_be_read_is_named(session: FakeSession, tmp_pa
 
     with pytest.raises(UsageError, match=r"none\.pem"):
         serve(session, ServeSettings(port=0, certificate=certificate))
+
+
+def test_the_page_is_served_by_https(start: Start, tmp_path: Path) -> None:
+    certificate = tmp_path / "own.pem"
+    certificate.write_bytes(_own_certificate())
+
+    server = start(certificate=certificate)
+
+    context = ssl.create_default_context(cafile=str(certificate))
+    connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=TIMEOUT_S, context=context)
+    connection.request("GET", "/")
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert server.link.startswith("https://")
 
 
 def test_a_missing_extra_is_named(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
