@@ -39,9 +39,20 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class PageApp:
-    """The page of one session as an ASGI application: `asgi`, to be put behind the `Guard`."""
+    """The page of one session as an ASGI application: `asgi`, to be put behind the `Guard`.
 
-    def __init__(self, session: LiveSession, *, record_folder: Path | None, camera: PushSource | None) -> None:
+    `address_query` is what players must add to an address (`?token=...`); it is told to who is let in.
+    """
+
+    def __init__(
+        self,
+        session: LiveSession,
+        *,
+        record_folder: Path | None,
+        camera: PushSource | None,
+        address_query: str = "",
+    ) -> None:
+        self._address_query = address_query
         self._session = session
         self._camera_source = camera
         self._pictures = StylePictures(session)
@@ -162,6 +173,7 @@ class PageApp:
                 "picturesMax": MIXED_STYLES_MAX,
                 "uploadBytesMax": UPLOAD_BYTES_MAX,
                 "takesCamera": self._camera_source is not None,
+                "addressQuery": self._address_query,
             }
         )
 

@@ -37,10 +37,11 @@ class WebServer:
 
     def __init__(self, session: LiveSession, settings: ServeSettings, *, camera: PushSource | None) -> None:
         token = secrets.token_urlsafe(32) if settings.needs_token else None
+        query = f"?{TOKEN_PARAMETER}={token}" if token else ""
         self._socket = _listen(settings)
         try:
             self.port: int = self._socket.getsockname()[1]
-            self._page = PageApp(session, record_folder=settings.record_folder, camera=camera)
+            self._page = PageApp(session, record_folder=settings.record_folder, camera=camera, address_query=query)
             admission = Admission(
                 names=_own_names(settings),
                 token=token,
@@ -54,7 +55,7 @@ class WebServer:
         host = _shown_host(settings.host)
         scheme = "http" if settings.certificate is None else "https"
         self.address = f"{scheme}://{host}:{self.port}/"
-        self.link = self.address + (f"?{TOKEN_PARAMETER}={token}" if token else "")
+        self.link = self.address + query
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="web server", daemon=True
         )

@@ -349,6 +349,9 @@ def test_the_link_with_its_token_opens_the_page(start: Start, open_page: Callabl
     assert "token" in server.link
     assert page.url == server.address
     wait_until(lambda: _is_blue(_tone(page)))
+    page.get_by_text("Use it elsewhere").click()
+    token = server.link.partition("?")[2]
+    expect(page.locator("#addresses")).to_contain_text(f"{server.address}feed.mjpg?{token}")
 
 
 def test_a_page_of_somebody_else_sees_and_changes_nothing(

@@ -4,6 +4,8 @@ import { BrowserCamera } from "./camera.js";
 import { Feed, drawFrame } from "./feed.js";
 
 const COMPARE_KEY = "stylecast-compare";
+// Between changes of a slider that is being dragged: below the rate that the server allows.
+const PAUSE_MS = 40;
 const byId = (id) => document.getElementById(id);
 
 const picture = byId("picture");
@@ -44,8 +46,9 @@ class Sender {
     this.#wrap = wrap;
   }
 
-  holds(name) {
-    return this.#isSending || (this.#waiting !== null && name in this.#waiting);
+  // While it is, what people are setting counts, and not what the server has said of it.
+  get isSending() {
+    return this.#isSending;
   }
 
   async set(name, value) {
@@ -56,6 +59,7 @@ class Sender {
       const changes = this.#waiting;
       this.#waiting = null;
       await attempt(() => post(this.#path, this.#wrap(changes)));
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
     this.#isSending = false;
     render();
@@ -63,6 +67,7 @@ class Sender {
 }
 
 const controls = new Sender("/controls");
+const style = new Sender("/style");
 const mix = new Sender("/mix", (weights) => ({ weights }));
 
 async function attempt(work) {
@@ -89,12 +94,14 @@ function build() {
   byId("controls").append(...description.options.map(control));
   byId("own").hidden = !description.takesPictures;
   byId("camera").hidden = !description.takesCamera;
-  for (const code of document.querySelectorAll("#addresses code")) code.textContent = location.origin + code.dataset.path;
+  for (const code of document.querySelectorAll("#addresses code")) {
+    code.textContent = location.origin + code.dataset.path + description.addressQuery;
+  }
 }
 
 function styleCard({ name, title, artist, thumbnail }) {
   const input = element("input", { type: "radio", name: "style", value: name });
-  input.addEventListener("change", () => attempt(() => post("/style", { name })));
+  input.addEventListener("change", () => style.set("name", name));
   const image = thumbnail
     ? element("img", { src: `/thumbnails/${encodeURIComponent(thumbnail)}.jpg`, alt: "", width: 160, height: 90 })
     : element("span", { className: "blank" });
@@ -150,7 +157,9 @@ function render() {
   }
   byId("source").textContent = `Source: ${state.figures.source}`;
   byId("loading").hidden = !state.isLoading;
-  for (const input of document.querySelectorAll("[name=style]")) input.checked = input.value === state.style;
+  for (const input of document.querySelectorAll("[name=style]")) {
+    if (!style.isSending) input.checked = input.value === state.style;
+  }
   for (const input of document.querySelectorAll("[data-control]")) renderControl(input);
   renderPictures();
   renderRecording();
@@ -166,7 +175,7 @@ function renderMessage() {
 
 function renderControl(input) {
   const name = input.dataset.control;
-  if (controls.holds(name)) return; // the hand on the slider knows better
+  if (controls.isSending) return;
   const value = state.controls[name];
   if (input.type === "checkbox") {
     input.checked = value;
@@ -186,7 +195,7 @@ function renderPictures() {
   if (shown !== state.pictures.map(({ id }) => id).join()) list.replaceChildren(...state.pictures.map(pictureItem));
   for (const { id, weight } of state.pictures) {
     const input = list.querySelector(`[data-id="${CSS.escape(id)}"] input`);
-    if (!mix.holds(id)) input.value = weight;
+    if (!mix.isSending) input.value = weight;
   }
 }
 
