@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("starlette", reason="the page needs the extra [web]")
+
 from PIL import Image
 from starlette.testclient import TestClient
 

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+
+pytest.importorskip("starlette", reason="the page needs the extra [web]")
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse

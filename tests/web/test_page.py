@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytest.importorskip("starlette", reason="the page needs the extra [web]")
 pytest.importorskip("playwright.sync_api", reason="tests of the page need playwright")
 
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright

@@ -20,6 +20,9 @@ import av
 import cv2
 import numpy as np
 import pytest
+
+pytest.importorskip("starlette", reason="the page needs the extra [web]")
+
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
