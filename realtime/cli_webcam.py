@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .command import Interrupts, make_parser, path_argument, require_side_file, run_command, write_side_file
+from .errors import UsageError
 from .live_keys import KEYS
 from .live_settings import LiveControls, LiveSettings
+from .serve_settings import add_serve_options, read_serve_settings
 from .settings import add_options, read_options
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from .live_status import LiveStatus
 
 _DEFAULT_SOURCE = "0"
+_BROWSER = "browser"
 _STEP_S = 0.1
 
 
@@ -37,11 +40,13 @@ def _parser() -> argparse.ArgumentParser:
         "source",
         nargs="?",
         default=_DEFAULT_SOURCE,
-        metavar="CAMERA|URL|VIDEO",
-        help=f"a camera by index, name or device path, a stream's address, or a video file [{_DEFAULT_SOURCE}]",
+        metavar="CAMERA|URL|VIDEO|browser",
+        help="a camera by index, name or device path, a stream's address, a video file, or the camera of the browser "
+        f"that opens the page of --serve [{_DEFAULT_SOURCE}]",
     )
     add_options(parser, LiveControls)
     add_options(parser, LiveSettings)
+    add_serve_options(parser)
     parser.add_argument(
         "--report", type=path_argument, metavar="FILE.json", help="write the figures of the run as JSON at its end"
     )
@@ -58,9 +63,11 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     from .live_feed import VirtualCameraFeed
     from .live_input import open_live_source
     from .live_session import LiveSession
+    from .live_source import PushSource
     from .live_window import LiveWindow, require_display
     from .style_choice import choose_style
     from .virtual_camera import open_virtual_camera
+    from .web import serve
 
     interrupts.check()
     # As in a file job: every stage has its thread.
@@ -68,9 +75,15 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     settings, controls = read_options(options, LiveSettings), read_options(options, LiveControls)
     if options.report is not None:
         require_side_file("report", options.report, [*map(Path, settings.style), Path(options.source)])
-    if not settings.no_window:
+    page = read_serve_settings(options)
+    # The page is the window of who asks for one.
+    has_window = not settings.no_window and page is None
+    if has_window:
         require_display()
-    source = open_live_source(options.source, settings)
+    if options.source == _BROWSER and page is None:
+        raise UsageError("the browser's camera comes through the page: add --serve")
+    browser_camera = PushSource() if options.source == _BROWSER else None
+    source = browser_camera or open_live_source(options.source, settings)
     style = choose_style(settings.style, settings.mix)
     with ExitStack() as stack:
         session = stack.enter_context(LiveSession(source, style, settings=settings, controls=controls))
@@ -81,9 +94,11 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             camera = open_virtual_camera(settings.vcam, size=size, fps=settings.fps)
             stack.enter_context(VirtualCameraFeed(session, camera))
             _say(f"virtual camera: {camera.description}")
-        # Further consumers, such as a server, are entered here: they get the session and run in their own threads.
+        if page is not None:
+            server = stack.enter_context(serve(session, page, camera=browser_camera))
+            _say(f"page: {server.link}")
         watch = _Watch(session, interrupts, seconds=float(settings.seconds) if settings.seconds is not None else None)
-        if settings.no_window:
+        if not has_window:
             while watch.goes_on():
                 session.wait(_STEP_S)
         else:

@@ -52,22 +52,30 @@ def read_picture(path: Path) -> Picture:
     Raises:
         InputError: missing, not a picture of `READ_FORMATS`, damaged, or beyond the limits.
     """
-    content = _read_bytes(path)
+    return decode_picture(_read_bytes(path), name=str(path))
+
+
+def decode_picture(content: bytes, *, name: str, pixels_max: int = PIXELS_MAX) -> Picture:
+    """Decode the content of a picture's file as `read_picture` does; errors call it `name`.
+
+    Raises:
+        InputError: not a picture of `READ_FORMATS`, damaged, or of more pixels than `pixels_max`.
+    """
     try:
         with warnings.catch_warnings():
             # Pillow warns of its own limit of pixels and of odd tags. Another thread may lose a warning meanwhile.
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content), formats=READ_FORMATS) as image:
-                _require_size(path, image.width, image.height)
+                _require_size(name, image.width, image.height, pixels_max)
                 return _decode(image)
     except InputError:
         raise
     except Image.DecompressionBombError as error:
-        raise InputError(f"the picture {path} has more than the {PIXELS_MAX} pixels that are read") from error
+        raise InputError(f"the picture {name} has more than the {pixels_max} pixels that are read") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{path} is not a picture that can be read ({', '.join(READ_FORMATS)})") from error
+        raise InputError(f"{name} is not a picture that can be read ({', '.join(READ_FORMATS)})") from error
     except Exception as error:  # Pillow's readers raise whatever goes wrong inside them
-        raise InputError(f"the picture {path} is damaged ({' '.join(str(error).split())})") from error
+        raise InputError(f"the picture {name} is damaged ({' '.join(str(error).split())})") from error
 
 
 def keeps_alpha(suffix: str) -> bool:
@@ -116,11 +124,11 @@ def _read_bytes(path: Path) -> bytes:
     return content
 
 
-def _require_size(path: Path, width: int, height: int) -> None:
-    if width * height > PIXELS_MAX or max(width, height) > SIDE_MAX_PX:
+def _require_size(name: str, width: int, height: int, pixels_max: int) -> None:
+    if width * height > pixels_max or max(width, height) > SIDE_MAX_PX:
         raise InputError(
-            f"the picture {path} has {width}x{height} pixels; "
-            f"at most {PIXELS_MAX} in all and {SIDE_MAX_PX} a side are read"
+            f"the picture {name} has {width}x{height} pixels; "
+            f"at most {pixels_max} in all and {SIDE_MAX_PX} a side are read"
         )
 
 

@@ -36,6 +36,13 @@ LAYERS = (
     ("live_window", "live_feed"),
     ("job_report",),
     ("video_job", "picture_job", "compare", "doctor"),
+    ("serve_settings",),
+    ("web.newest", "web.limits", "web.guard", "web.control_options", "web.recordings", "web.style_pictures"),
+    ("web.relay", "web.page_state"),
+    ("web.browser_camera",),
+    ("web.app",),
+    ("web.server",),
+    ("web.__init__",),
     ("command", "batch", "progress"),
     ("cli_compare", "cli_doctor"),
     ("cli", "cli_video", "cli_image", "cli_webcam"),
@@ -51,7 +58,7 @@ SIBLINGS = {
     ("video_sink", "encoder"),
     ("video_sink", "stream_copy"),
 }
-HEAVY = ("numpy", "cv2", "av", "onnxruntime", "openvino", "tqdm", "PIL")
+HEAVY = ("numpy", "cv2", "av", "onnxruntime", "openvino", "tqdm", "PIL", "starlette", "uvicorn", "aiortc")
 FORBIDDEN = {
     "realtime": {"torch", "torchvision", "training", "export", "tests", "samples", "benchmarks"},
     "training": {"realtime", "export", "tests", "samples", "benchmarks"},
@@ -59,7 +66,7 @@ FORBIDDEN = {
 }
 
 MODULES = {package: sorted((ROOT / package).rglob("*.py")) for package in FORBIDDEN}
-REALTIME_NAMES = [path.stem for path in MODULES["realtime"]]
+REALTIME_NAMES = [".".join(path.relative_to(ROOT / "realtime").with_suffix("").parts) for path in MODULES["realtime"]]
 
 
 def _imports(path: Path) -> list[tuple[int, str]]:
@@ -76,11 +83,21 @@ def _imports(path: Path) -> list[tuple[int, str]]:
     return found
 
 
+def _path(name: str) -> Path:
+    return ROOT / "realtime" / f"{name.replace('.', '/')}.py"
+
+
 def _relative_imports(name: str) -> set[str]:
-    path = ROOT / "realtime" / f"{name}.py"
-    modules = {module.split(".")[0] for level, module in _imports(path) if level}
-    # A name of the package itself, such as __version__, is no module.
-    return {module if module in REALTIME_NAMES else "__init__" for module in modules}
+    """Return what a module (`picture`, `web.app`) imports of the runtime, by the same names."""
+    packages = name.split(".")[:-1]
+    found = set()
+    for level, module in _imports(_path(name)):
+        if level:
+            full = ".".join((*packages[: len(packages) + 1 - level], module))
+            package_name = ".".join((*packages[: len(packages) + 1 - level], "__init__"))
+            # What is neither a module nor a package is a name of the package itself, such as __version__.
+            found.add(next((each for each in (full, f"{full}.__init__") if each in REALTIME_NAMES), package_name))
+    return found
 
 
 def _layer(name: str) -> int:
@@ -143,10 +160,10 @@ def test_siblings_that_are_allowed_to_import_one_another_do() -> None:
 
 @pytest.mark.parametrize("name", REALTIME_NAMES)
 def test_imports_inside_the_runtime_are_relative(name: str) -> None:
-    imports = _imports(ROOT / "realtime" / f"{name}.py")
+    imports = _imports(_path(name))
 
     assert "realtime" not in {module.split(".")[0] for level, module in imports if not level}
-    assert {level for level, _ in imports} <= {0, 1}
+    assert {level for level, _ in imports} <= set(range(name.count(".") + 2))
 
 
 @pytest.mark.parametrize(

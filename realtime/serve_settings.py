@@ -1,0 +1,72 @@
+"""The options of `--serve`: where the page is served and to whom. No heavy imports: `--help` reads this module."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8765
+LOOPBACK_HOSTS = frozenset({DEFAULT_HOST, "localhost", "::1"})
+_PORT_MAX = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """Where the page is served. Port 0 takes a free one; beyond this machine a token is always asked for."""
+
+    port: int = DEFAULT_PORT
+    host: str = DEFAULT_HOST
+    asks_token: bool = False
+    record_folder: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def needs_token(self) -> bool:
+        return self.asks_token or self.host not in LOOPBACK_HOSTS
+
+
+def add_serve_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--serve` and what goes with it."""
+    group = parser.add_argument_group("page")
+    group.add_argument(
+        "--serve",
+        type=port_number,
+        nargs="?",
+        const=DEFAULT_PORT,
+        metavar="PORT",
+        help=f"serve the control page and the feeds for OBS and players [{DEFAULT_PORT}]",
+    )
+    group.add_argument(
+        "--host",
+        default=DEFAULT_HOST,
+        metavar="ADDRESS",
+        help="serve other machines, too; they need the link that is printed, which holds a token [%(default)s]",
+    )
+    group.add_argument(
+        "--token", action="store_true", help="ask for the token on this machine, too, where others work on it"
+    )
+    group.add_argument("--record-folder", type=Path, metavar="FOLDER", help="where recordings of the page go")
+    group.add_argument("--tls-certificate", type=Path, metavar="FILE", help="serve by HTTPS with this certificate")
+    group.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, unless it is in the same file")
+
+
+def read_serve_settings(namespace: argparse.Namespace) -> ServeSettings | None:
+    """Return what a parsed command line says, None without `--serve`."""
+    if namespace.serve is None:
+        return None
+    return ServeSettings(
+        port=namespace.serve,
+        host=namespace.host,
+        asks_token=namespace.token,
+        record_folder=namespace.record_folder,
+        certificate=namespace.tls_certificate,
+        key=namespace.tls_key,
+    )
+
+
+def port_number(text: str) -> int:
+    """Parse a port; 0 takes a free one."""
+    if not text.isdecimal() or int(text) > _PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {_PORT_MAX}")
+    return int(text)

@@ -1,0 +1,63 @@
+"""The options of `--serve`."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from realtime.serve_settings import DEFAULT_PORT, ServeSettings, add_serve_options, read_serve_settings
+
+
+def _read(*arguments: str) -> ServeSettings | None:
+    parser = argparse.ArgumentParser()
+    add_serve_options(parser)
+    return read_serve_settings(parser.parse_args(arguments))
+
+
+def test_nothing_is_served_unless_asked() -> None:
+    assert _read() is None
+    assert _read("--host", "0.0.0.0") is None
+
+
+def test_the_port_may_be_left_out() -> None:
+    assert _read("--serve") == ServeSettings(port=DEFAULT_PORT)
+    assert _read("--serve", "8000", "--record-folder", "x") == ServeSettings(port=8000, record_folder=Path("x"))
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "80a", ""])
+def test_what_is_no_port_is_refused(port: str) -> None:
+    with pytest.raises(SystemExit):
+        _read("--serve", port)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needs_token"),
+    [
+        ((), False),
+        (("--host", "127.0.0.1"), False),
+        (("--host", "localhost"), False),
+        (("--host", "::1"), False),
+        (("--token",), True),
+        (("--host", "0.0.0.0"), True),
+        (("--host", "::"), True),
+        (("--host", ""), True),
+        (("--host", "192.168.1.7"), True),
+        (("--host", "127.0.0.1.example"), True),
+    ],
+)
+def test_beyond_this_machine_a_token_is_always_asked_for(arguments: tuple[str, ...], needs_token: bool) -> None:
+    settings = _read("--serve", *arguments)
+
+    assert settings is not None
+    assert settings.needs_token is needs_token
+
+
+@pytest.mark.parametrize("module", ["realtime.serve_settings", "realtime.web"])
+def test_the_help_waits_for_no_server(module: str) -> None:
+    code = (
+        f"import sys, {module}; sys.exit(bool({{'starlette', 'uvicorn', 'aiortc', 'numpy', 'av'}} & set(sys.modules)))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

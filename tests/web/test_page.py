@@ -1,0 +1,417 @@
+"""The page in a real Chromium, driven as people do: with keyboard, mouse and files."""
+
+import base64
+import io
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("starlette", reason="the page needs the extra [web]")
+pytest.importorskip("playwright.sync_api", reason="tests of the page need playwright")
+
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
+
+from realtime.live_source import PushSource
+from realtime.web.server import WebServer
+
+from .fake_session import FPS, FakeSession, moving_bar, wait_until
+from .timestamp import BITS, BLACK, BLOCKS, WHITE, age_ms, read_stamp
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+Start = Callable[..., WebServer]
+# As in test_browser_camera; a browser keeps some frames back on top of it.
+LATENCY_MAX_MS = 2000
+
+# The browser draws a clock instead of its camera, so that the time is in the pixels.
+CLOCK_CAMERA = f"""
+navigator.mediaDevices.getUserMedia = async () => {{
+  const canvas = Object.assign(document.createElement("canvas"), {{ width: 320, height: 180 }});
+  const context = canvas.getContext("2d");
+  const draw = () => {{
+    const now = Math.round(performance.now());
+    for (let block = 0; block < {BLOCKS}; block++) {{
+      const isSet = block === 1 || (block > 1 && (now >> (block - 2)) & 1);
+      context.fillStyle = isSet ? "rgb({WHITE},{WHITE},{WHITE})" : "rgb({BLACK},{BLACK},{BLACK})";
+      context.fillRect((block * 320) / {BLOCKS}, 0, 320 / {BLOCKS}, 180);
+    }}
+  }};
+  setInterval(draw, 15);
+  return canvas.captureStream(30);
+}};
+"""
+READ_PIXELS = """([selector]) => {
+  const source = document.querySelector(selector);
+  const width = source.videoWidth || source.width, height = source.videoHeight || source.height;
+  if (!width) return null;
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  context.drawImage(source, 0, 0);
+  const pixels = context.getImageData(0, 0, width, height).data;
+  return { width, height, now: performance.now(), pixels: btoa(String.fromCharCode.apply(null, pixels.filter(
+    (_, index) => Math.floor(index / 4 / width) % 30 === 15))) };
+}"""
+
+
+@pytest.fixture(scope="session")
+def camera_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Render the clip that the browser takes for its camera."""
+    path = tmp_path_factory.mktemp("camera") / "bar.y4m"
+    with path.open("wb") as file:
+        height, width = moving_bar(0).shape[:2]
+        file.write(f"YUV4MPEG2 W{width} H{height} F{FPS}:1 Ip A1:1 C420jpeg\n".encode())
+        for index in range(FPS):
+            frame = av.VideoFrame.from_ndarray(moving_bar(index), format="rgb24").reformat(format="yuv420p")
+            file.write(b"FRAME\n" + frame.to_ndarray().tobytes())
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(camera_clip: Path) -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    arguments = [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera_clip}",
+        *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+    ]
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        except Error as error:
+            pytest.skip(f"no Chromium can be started: {error.message.splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complained of: errors of scripts and breaches of the policy. A test may empty it."""
+    return []
+
+
+@pytest.fixture
+def open_page(context: BrowserContext, complaints: list[str]) -> Iterator[Callable[[WebServer], Page]]:
+    def open_tab(server: WebServer) -> Page:
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.goto(server.link)
+        page.wait_for_selector(".card")
+        return page
+
+    yield open_tab
+    assert complaints == []
+
+
+@pytest.fixture
+def page(any_style: None, start: Start, open_page: Callable[[WebServer], Page]) -> Page:
+    return open_page(start())
+
+
+def _lines(page: Page, selector: str = "#picture") -> tuple[np.ndarray, float] | None:
+    """Return some lines of the picture shown, (N, W, 3) uint8 RGB, and the time of the browser in ms."""
+    read = page.evaluate(READ_PIXELS, [selector])
+    if read is None:
+        return None
+    pixels = np.frombuffer(base64.b64decode(read["pixels"]), np.uint8)
+    return pixels.reshape(-1, read["width"], 4)[..., :3], read["now"]
+
+
+def _tone(page: Page, part: slice = slice(None), selector: str = "#picture") -> tuple[int, int, int]:
+    """Return the median colour of the columns in `part`; the bar does not count."""
+    read = _lines(page, selector)
+    if read is None:
+        return 0, 0, 0
+    red, green, blue = np.median(read[0][:, part], (0, 1)).astype(int)
+    return int(red), int(green), int(blue)
+
+
+def _is_blue(tone: tuple[int, int, int]) -> bool:
+    return tone[2] > 2 * tone[0] > 0
+
+
+def _is_red(tone: tuple[int, int, int]) -> bool:
+    return tone[0] > 2 * tone[2] > 0
+
+
+def _is_grey(tone: tuple[int, int, int]) -> bool:
+    return min(tone) > 50 and max(tone) - min(tone) < 12
+
+
+def _picture(tone: tuple[int, int, int]) -> dict[str, Any]:
+    buffer = io.BytesIO()
+    Image.new("RGB", (320, 240), tone).save(buffer, "PNG")
+    return {"name": "waves.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+
+
+def test_the_picture_moves(page: Page) -> None:
+    wait_until(lambda: _is_blue(_tone(page)))
+
+    seen = set()
+    for _ in range(20):
+        lines = _lines(page)
+        assert lines is not None
+        seen.add(zlib.crc32(lines[0].tobytes()))
+        page.wait_for_timeout(60)
+
+    assert len(seen) >= 5
+
+
+def test_the_style_is_switched_from_the_keyboard(page: Page, session: FakeSession) -> None:
+    page.get_by_role("radio", name="The Starry Night").focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+
+    wait_until(lambda: _is_red(_tone(page)))
+    assert session.status().style == "great-wave"
+    expect(page.get_by_role("radio", name="The Great Wave")).to_be_checked()
+
+
+def test_the_strength_acts_on_the_pixels(page: Page, session: FakeSession) -> None:
+    slider = page.get_by_role("slider", name="Strength")
+    slider.focus()
+    page.keyboard.press("Home")
+
+    wait_until(lambda: _is_grey(_tone(page)))
+    assert session.controls.strength == 0
+    expect(page.locator(".control", has=slider).locator("output")).to_have_text("0 %")
+
+
+def test_switches_and_lists_reach_the_session(page: Page, session: FakeSession) -> None:
+    page.get_by_role("switch", name="Mirror").check()
+    page.get_by_role("combobox", name="Size").select_option("360")
+
+    wait_until(lambda: session.controls.mirror and session.controls.size == 360)
+
+
+def test_before_and_after_are_compared(page: Page) -> None:
+    slider = page.get_by_role("slider", name="Before and after")
+
+    slider.fill("50")
+
+    wait_until(lambda: _is_grey(_tone(page, slice(0, 150))) and _is_blue(_tone(page, slice(170, None))))
+    slider.fill("0")
+    wait_until(lambda: _is_blue(_tone(page, slice(0, 150))))
+
+
+def test_a_picture_becomes_the_style_and_is_mixed(page: Page, session: FakeSession) -> None:
+    page.set_input_files("#file", _picture((250, 10, 10)))
+    wait_until(lambda: _is_red(_tone(page)))
+    page.set_input_files("#file", {**_picture((10, 10, 250)), "name": "night.png"})
+    wait_until(lambda: _is_blue(_tone(page)))
+
+    page.get_by_role("slider", name="Share of waves.png").fill("1")
+    page.get_by_role("slider", name="Share of night.png").fill("0.1")
+
+    wait_until(lambda: session.weights == [1.0, 0.1])
+    wait_until(lambda: _is_red(_tone(page)))
+    page.get_by_role("button", name="Remove night.png").click()
+    expect(page.locator("#mix li")).to_have_count(1)
+
+
+def test_a_picture_is_dropped_anywhere(page: Page, session: FakeSession) -> None:
+    page.evaluate(
+        """async () => {
+          const canvas = new OffscreenCanvas(64, 64);
+          canvas.getContext("2d").fillRect(0, 0, 64, 64);
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([await canvas.convertToBlob()], "dropped.png"));
+          const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
+          document.body.dispatchEvent(new DragEvent("drop", options));
+        }"""
+    )
+
+    expect(page.locator("#mix li")).to_have_text(re.compile(r"dropped\.png"))
+    assert [name for name, _ in session.pictures] == ["dropped.png"]
+
+
+def test_a_bomb_is_refused_in_words(page: Page, complaints: list[str], session: FakeSession) -> None:
+    bomb = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(bomb, "PNG")
+
+    page.set_input_files("#file", {"name": "bomb.png", "mimeType": "image/png", "buffer": bomb.getvalue()})
+
+    expect(page.get_by_role("alert")).to_contain_text("bomb.png has more than the 50000000 pixels")
+    assert not session.pictures
+    assert all("422" in complaint for complaint in complaints)
+    complaints.clear()
+
+
+def test_a_recording_is_made_and_plays(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("button", name="Record").click()
+    expect(page.get_by_role("button", name="Stop 0:01")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download recording").click()
+
+    copy = tmp_path / "copy.mp4"
+    download.value.save_as(copy)
+    assert download.value.suggested_filename.startswith("stylecast-")
+    with av.open(str(copy)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == FPS
+
+
+def test_a_reload_and_another_tab_agree(
+    page: Page, start: Start, open_page: Callable[[WebServer], Page], session: FakeSession
+) -> None:
+    page.get_by_role("slider", name="Smoothing").fill("0.35")
+    page.get_by_role("radio", name="The Great Wave").check(force=True)
+    page.get_by_role("slider", name="Before and after").fill("40")
+    page.set_input_files("#file", _picture((1, 2, 3)))
+    expect(page.locator("#mix li")).to_have_count(1)
+    page.get_by_role("radio", name="Composition VII").check(force=True)
+    wait_until(lambda: session.status().style == "composition-vii")
+
+    page.reload()
+
+    for tab in (page, open_page(start())):  # another server of the same session is as good as another tab
+        expect(tab.get_by_role("slider", name="Smoothing")).to_have_value("0.35")
+        expect(tab.get_by_role("radio", name="Composition VII")).to_be_checked()
+    expect(page.locator("#mix li")).to_have_count(1)
+    expect(page.get_by_role("slider", name="Before and after")).to_have_value("40")
+
+
+def test_a_fault_is_told_and_goes_away(page: Page, session: FakeSession) -> None:
+    session.message = "the camera is in use by another program"
+    expect(page.get_by_role("alert")).to_have_text("the camera is in use by another program")
+
+    session.message = ""
+
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_server_that_has_ended_is_told(
+    start: Start, open_page: Callable[[WebServer], Page], complaints: list[str]
+) -> None:
+    server = start()
+    page = open_page(server)
+
+    server.close()
+
+    expect(page.get_by_role("alert")).to_contain_text("connection to Stylecast is lost")
+    page.wait_for_timeout(100)
+    assert all("ERR_" in complaint for complaint in complaints)
+    complaints.clear()
+
+
+def test_every_control_has_a_name_and_its_help(page: Page) -> None:
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("input, select, button, a")].filter((control) =>
+          !(control.ariaLabel || control.textContent.trim() || [...(control.labels ?? [])].some((label) =>
+            label.textContent.trim()))).map((control) => control.outerHTML)"""
+    )
+    described = page.locator("[data-control]").evaluate_all(
+        "controls => controls.every((control) => document.getElementById(control.getAttribute('aria-describedby')))"
+    )
+
+    assert nameless == []
+    assert described
+
+
+@pytest.mark.parametrize("width", [320, 700, 1600])
+def test_nothing_is_wider_than_the_window(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_bare_page_shows_the_picture_and_nothing_else(start: Start, context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto(start().link + "feed")
+
+    wait_until(lambda: _is_blue(_tone(page)))
+    box = page.locator("#picture").bounding_box()
+    assert box == {"x": 0, "y": 0, "width": 1280, "height": 900}
+    assert page.locator("body").inner_text() == ""
+
+
+def test_the_link_with_its_token_opens_the_page(start: Start, open_page: Callable[[WebServer], Page]) -> None:
+    server = start(asks_token=True)
+
+    page = open_page(server)
+
+    assert "token" in server.link
+    assert page.url == server.address
+    wait_until(lambda: _is_blue(_tone(page)))
+    page.get_by_text("Use it elsewhere").click()
+    token = server.link.partition("?")[2]
+    expect(page.locator("#addresses")).to_contain_text(f"{server.address}feed.mjpg?{token}")
+
+
+def test_a_page_of_somebody_else_sees_and_changes_nothing(
+    start: Start, context: BrowserContext, session: FakeSession
+) -> None:
+    address = start().address
+    page = context.new_page()
+    page.goto("about:blank")
+
+    seen = page.evaluate(
+        """async (address) => {
+          const image = new Image();
+          const shown = new Promise((resolve) => {
+            image.onload = () => resolve(true);
+            image.onerror = () => resolve(false);
+          });
+          image.src = address + "snapshot.jpg";
+          const read = await fetch(address + "events").then(() => true, () => false);
+          const options = { method: "POST", mode: "no-cors", body: '{"strength": 0.1}' };
+          await fetch(address + "controls", options).catch(() => 0);
+          return [await shown, read];
+        }""",
+        address,
+    )
+
+    assert seen == [False, False]
+    assert session.controls.strength == 1.0
+
+
+@pytest.fixture
+def camera_page(start: Start, open_page: Callable[[WebServer], Page]) -> Iterator[Page]:
+    camera = PushSource()
+    with FakeSession(camera) as session:
+        server = start(camera=camera, of=session)
+        yield open_page(server)
+        server.close()
+
+
+def test_the_camera_of_the_browser_comes_back_stylised(camera_page: Page) -> None:
+    camera_page.get_by_role("button", name="Use this browser’s camera").click()
+
+    wait_until(lambda: _is_blue(_tone(camera_page, selector="#returned")), 20)
+    expect(camera_page.locator("#picture")).to_be_hidden()
+    camera_page.get_by_role("slider", name="Before and after").fill("50")
+    wait_until(lambda: _is_grey(_tone(camera_page, slice(0, 150))))
+    camera_page.get_by_role("button", name="Stop this browser’s camera").click()
+    expect(camera_page.locator("#picture")).to_be_visible()
+
+
+def test_the_way_through_the_server_is_short(camera_page: Page) -> None:
+    camera_page.evaluate(CLOCK_CAMERA)
+    camera_page.get_by_role("button", name="Use this browser’s camera").click()
+
+    ages: list[int] = []
+    while len(ages) < 20:
+        read = _lines(camera_page, "#returned")
+        stamp = None if read is None else read_stamp(read[0])
+        if read is not None and stamp is not None:
+            ages.append(age_ms(round(read[1]) % (1 << BITS), stamp))
+        camera_page.wait_for_timeout(50)
+
+    assert sorted(ages)[-3] < LATENCY_MAX_MS, ages
