@@ -33,9 +33,9 @@ def test_recipe_that_ships_can_be_read(path: Path) -> None:
 
 
 def test_there_are_recipes_and_each_has_its_picture() -> None:
-    pictures = [load_recipe(path).picture for path in RECIPES]
+    pictures = [recipe.picture for recipe in map(load_recipe, RECIPES) if isinstance(recipe, FeedForwardRecipe)]
 
-    assert len(pictures) >= 4
+    assert len(pictures) >= 10
     assert len(set(pictures)) == len(pictures)
 
 
