@@ -20,7 +20,7 @@ LAYERS = (
     ("__init__", "errors"),
     ("frame", "settings", "meters", "graph", "motion", "chart"),
     ("catalogue", "media", "color", "picture", "output_file"),
-    ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice"),
+    ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "stroke_detail"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
         "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric", "repeat",
