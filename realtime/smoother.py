@@ -2,6 +2,10 @@
 
 The last smoothed picture is warped along the flow of the input and blended with the new one: the luminance at full
 size, so that strokes are carried sharply, what is left of the colours at a quarter, where it costs next to nothing.
+
+Measured on seven sequences at 640x360 (four of DAVIS, three of still cameras) with a style trained for coherence,
+against one that was not: flicker removed frame by frame 61 %, smoothed 87 % (77 % at least) at 95 % of the sharpness
+(87 % at least). A plain average along the flow reaches 87 % at 76 % of the sharpness. `benchmarks/smoothing.py`.
 """
 
 from dataclasses import dataclass
@@ -34,13 +38,14 @@ STILL_WEIGHT = 0.95
 # Motion in pixels a frame at which the weight is half way between them.
 STILL_PX = 0.3
 # Grey levels by which the input may differ along the flow before the history counts half.
-RESIDUAL_HALF_TRUST = 16.0
+RESIDUAL_HALF_TRUST = 12.0
 # Grey levels by which the history may leave the range that the new picture has around a pixel.
 RANGE_SLACK_LEVELS = 8
-_SLACK = (RANGE_SLACK_LEVELS, 0, 0, 0)
 # Weights are int16 in units of one part in this.
 FIXED_ONE = 256
-LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
+STRIP_PX = 32
+# Takes its luminance (ITU-R BT.601, as OpenCV's) from a colour.
+_WITHOUT_LUMINANCE = np.eye(3) - np.array((0.299, 0.587, 0.114))
 # Bilinear sampling at a fraction f of a pixel blurs by f (1 - f) px^2, an average of three pixels by 2/3 px^2; so much
 # of what the latter takes away brings the former's loss back, and never more. Bicubic sampling would take 3 ms longer.
 SAMPLING_BLUR = 1.5
@@ -110,7 +115,9 @@ class FlowSmoother:
         grey = _luminance(cv2.resize(content, flow_size, interpolation=cv2.INTER_AREA))
         luminance = _luminance(stylized)
         color_size = (-(-width // COLOR_REDUCTION), -(-height // COLOR_REDUCTION))
-        colors = cv2.resize(stylized, color_size, interpolation=cv2.INTER_AREA)
+        # By halves, for which OpenCV has a path of three times the speed.
+        half = cv2.resize(stylized, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA)
+        colors = cv2.resize(half, color_size, interpolation=cv2.INTER_AREA)
         colors = np.asarray(colors, dtype=np.uint8).reshape(*color_size[::-1], 3)
         past, self._past = self._past, _Past(grey, luminance, colors, pts_s)
         is_cut = self._cut_detector.is_cut(grey)
@@ -119,22 +126,22 @@ class FlowSmoother:
         if is_cut:
             self.cuts += 1
             return self._first(stylized)
-        flow = self._motion(grey, past.grey)
+        small_flow = self._motion(grey, past.grey)
         blocks = (max(1, width // BLOCK_PX), max(1, height // BLOCK_PX))
-        trust = _trust(grey, _warp(past.grey, flow), blocks)
+        trust = _trust(grey, _warp(past.grey, small_flow), blocks)
         if np.mean(trust < CUT_TRUST) > CUT_SHARE:
             self.cuts += 1
             return self._first(stylized)
-        scale = np.array((width / flow_size[0], height / flow_size[1]), dtype=np.float32)
-        flow *= scale  # in pixels of the whole picture from here on
-        block_flow = cv2.resize(flow, blocks, interpolation=cv2.INTER_AREA).reshape(*blocks[::-1], 2)
+        # In pixels of the whole picture from here on.
+        flow = cv2.transform(small_flow, np.diag((width / flow_size[0], height / flow_size[1])))
+        block_flow = _block_means(flow, blocks)
         weight = smoothing * trust * _weight(block_flow)
         carried = _carry(luminance, past.luminance, flow, block_flow)
         step = _step(luminance, carried, weight)
-        blended = cv2.add(luminance, step, dtype=cv2.CV_8U)
+        blended = _added(luminance, step)
         color_flow = cv2.resize(block_flow, color_size) / COLOR_REDUCTION
-        color_step = _step(colors, _warp(past.colors, color_flow), weight)
-        self._past = _Past(grey, blended, cv2.add(colors, color_step, dtype=cv2.CV_8U), pts_s)
+        color_step = _step(colors, _clamped(colors, _warp(past.colors, color_flow)), weight)
+        self._past = _Past(grey, blended, _added(colors, color_step), pts_s)
         return _corrected(stylized, cv2.add(step, self._detail.missing(luminance, blended, blocks)), color_step)
 
     def _first(self, stylized: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -158,21 +165,34 @@ def _warp(picture: MatLike, flow: MatLike, how: int = cv2.INTER_LINEAR) -> MatLi
     return cv2.remap(picture, flow, None, how | cv2.WARP_RELATIVE_MAP, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload, no-any-return]
 
 
+def _block_means(flow: MatLike, blocks: tuple[int, int]) -> NDArray[np.float32]:
+    means = cv2.resize(flow, blocks, interpolation=cv2.INTER_AREA)
+    return np.asarray(means, dtype=np.float32).reshape(*blocks[::-1], 2)
+
+
 def _trust(grey: NDArray[np.uint8], warped: MatLike, blocks: tuple[int, int]) -> NDArray[np.float32]:
     """Return how far the history can be trusted, 0..1, for each block; `blocks` is (width, height)."""
-    residual = cv2.resize(cv2.blur(cv2.absdiff(warped, grey), (3, 3)), blocks, interpolation=cv2.INTER_AREA)
+    residual = cv2.blur(cv2.absdiff(warped, grey), (3, 3))
+    # The largest around: what comes out from behind something is a thin strip (sample clip, its exact occlusion: 2.6
+    # instead of 3.0 levels from the unsmoothed picture there; 4.5 before blocks from beyond the rim counted for none).
+    residual = cv2.dilate(residual, np.ones((3, 3), dtype=np.uint8))
+    residual = cv2.resize(residual, blocks, interpolation=cv2.INTER_AREA)
     return np.asarray(np.exp2(-np.square(residual / np.float32(RESIDUAL_HALF_TRUST))), dtype=np.float32)
 
 
 def _weight(flow: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the weight of a trusted history for each block, by how far it moves."""
+    """Return the weight of a trusted history for each block, by how far it moves; 0 where it was out of the picture."""
     stillness = np.exp2(-np.square(flow / np.float32(STILL_PX)).sum(axis=-1))
-    return np.asarray(MOVING_WEIGHT + (STILL_WEIGHT - MOVING_WEIGHT) * stillness, dtype=np.float32)
+    rows, columns = stillness.shape
+    x = flow[..., 0] + BLOCK_PX * np.arange(columns)
+    y = flow[..., 1] + BLOCK_PX * np.arange(rows)[:, np.newaxis]
+    inside = (np.abs(x - x.clip(0, BLOCK_PX * (columns - 1))) < STILL_PX) & (
+        np.abs(y - y.clip(0, BLOCK_PX * (rows - 1))) < STILL_PX
+    )
+    return np.asarray(inside * (MOVING_WEIGHT + (STILL_WEIGHT - MOVING_WEIGHT) * stillness), dtype=np.float32)
 
 
-def _carry(
-    luminance: NDArray[np.uint8], history: MatLike, flow: NDArray[np.float32], block_flow: NDArray[np.float32]
-) -> MatLike:
+def _carry(luminance: NDArray[np.uint8], history: MatLike, flow: MatLike, block_flow: NDArray[np.float32]) -> MatLike:
     """Return the history where it is now, (H, W) uint8, within the range that `luminance` has around each pixel."""
     warped = _warp(history, cv2.resize(flow, luminance.shape[::-1]))
     fraction = np.abs(block_flow - np.rint(block_flow))
@@ -180,15 +200,25 @@ def _carry(
     for axis, window in enumerate(((3, 1), (1, 3))):
         lost = cv2.subtract(warped, cv2.blur(warped, window), dtype=cv2.CV_16S)
         warped = cv2.add(warped, _scaled(lost, blur[..., axis]), dtype=cv2.CV_8U)
+    return _clamped(luminance, warped)
+
+
+def _clamped(new: NDArray[np.uint8], history: MatLike) -> MatLike:
+    """Return the history within the range that `new` has around each pixel and in each channel."""
     around = np.ones((3, 3), dtype=np.uint8)
-    lowest = cv2.subtract(cv2.erode(luminance, around), _SLACK)
-    highest = cv2.add(cv2.dilate(luminance, around), _SLACK)
-    return cv2.min(cv2.max(warped, lowest), highest)
+    slack = np.full_like(new, RANGE_SLACK_LEVELS)
+    return cv2.min(
+        cv2.max(history, cv2.subtract(cv2.erode(new, around), slack)), cv2.add(cv2.dilate(new, around), slack)
+    )
 
 
 def _step(new: NDArray[np.uint8], history: MatLike, weight: NDArray[np.float32]) -> MatLike:
     """Return weight (history - new), int16."""
     return _scaled(cv2.subtract(history, new, dtype=cv2.CV_16S), weight)
+
+
+def _added(picture: NDArray[np.uint8], step: MatLike) -> NDArray[np.uint8]:
+    return np.asarray(cv2.add(picture, step, dtype=cv2.CV_8U), dtype=np.uint8)
 
 
 def _scaled(picture: MatLike, factors: NDArray[np.float32]) -> MatLike:
@@ -201,7 +231,11 @@ def _scaled(picture: MatLike, factors: NDArray[np.float32]) -> MatLike:
 
 def _corrected(stylized: NDArray[np.uint8], luminance_step: MatLike, color_step: MatLike) -> NDArray[np.uint8]:
     """Add a correction of the luminance (H, W), and of the colours (h, w, 3) what changes no luminance, both int16."""
-    grey = np.rint(color_step @ np.array(LUMINANCE_WEIGHTS, dtype=np.float32)).astype(np.int16)
-    only_color = cv2.resize(cv2.subtract(color_step, cv2.merge([grey] * 3)), (stylized.shape[1], stylized.shape[0]))
-    correction = cv2.add(only_color, cv2.merge([luminance_step] * 3))
-    return np.asarray(cv2.add(stylized, correction, dtype=cv2.CV_8U), dtype=np.uint8)
+    only_color = cv2.resize(cv2.transform(color_step, _WITHOUT_LUMINANCE), (stylized.shape[1], stylized.shape[0]))
+    result = np.empty_like(stylized)
+    # In strips that stay in the cache: a third of the time.
+    for top in range(0, len(stylized), STRIP_PX):
+        rows = slice(top, top + STRIP_PX)
+        correction = cv2.add(only_color[rows], cv2.merge([luminance_step[rows]] * 3))
+        result[rows] = _added(stylized[rows], correction)
+    return result

@@ -44,5 +44,6 @@ class StrokeDetail:
 
 
 def _energy(picture: NDArray[np.uint8], low: MatLike, blocks: tuple[int, int]) -> NDArray[np.float32]:
-    means = cv2.resize(cv2.absdiff(picture, low), blocks, interpolation=cv2.INTER_AREA).astype(np.float32)
+    half = cv2.resize(cv2.absdiff(picture, low), (0, 0), fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    means = cv2.resize(half, blocks, interpolation=cv2.INTER_AREA).astype(np.float32)
     return np.asarray(cv2.blur(means, (WINDOW_BLOCKS, WINDOW_BLOCKS)), dtype=np.float32)
