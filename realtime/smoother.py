@@ -97,6 +97,8 @@ class FlowSmoother:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._detail = StrokeDetail()
         self._past: _Past | None = None
+        # Kept for the pages of its 7 MB at 1280x720: fresh ones cost 2 ms a frame.
+        self._full_flow = np.empty((0, 0, 2), dtype=np.float32)
 
     def reset(self) -> None:
         self._past = None
@@ -136,7 +138,10 @@ class FlowSmoother:
         flow = cv2.transform(small_flow, np.diag((width / flow_size[0], height / flow_size[1])))
         block_flow = _block_means(flow, blocks)
         weight = smoothing * trust * _weight(block_flow)
-        carried = _carry(luminance, past.luminance, flow, block_flow)
+        if self._full_flow.shape[:2] != (height, width):
+            self._full_flow = np.empty((height, width, 2), dtype=np.float32)
+        cv2.resize(flow, (width, height), dst=self._full_flow)
+        carried = _carry(luminance, past.luminance, self._full_flow, block_flow)
         step = _step(luminance, carried, weight)
         blended = _added(luminance, step)
         color_flow = cv2.resize(block_flow, color_size) / COLOR_REDUCTION
@@ -194,7 +199,7 @@ def _weight(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _carry(luminance: NDArray[np.uint8], history: MatLike, flow: MatLike, block_flow: NDArray[np.float32]) -> MatLike:
     """Return the history where it is now, (H, W) uint8, within the range that `luminance` has around each pixel."""
-    warped = _warp(history, cv2.resize(flow, luminance.shape[::-1]))
+    warped = _warp(history, flow)
     fraction = np.abs(block_flow - np.rint(block_flow))
     blur = SAMPLING_BLUR * fraction * (1 - fraction)
     for axis, window in enumerate(((3, 1), (1, 3))):
