@@ -24,9 +24,9 @@ def temporal_report(style: Style, sequences: Path, *, baseline: Path | None, fra
     if baseline is not None:
         stylizers.append(Stylizer(_engine(baseline.read_bytes())))
     rows = []
-    for folder in _sequence_folders(sequences):
+    for folder in sequence_folders(sequences):
         meter = TemporalMeter(len(stylizers))
-        for path in _frames(folder)[:frames_max]:
+        for path in frame_paths(folder)[:frames_max]:
             frame = np.array(load_picture(path))
             meter.add(frame, [stylizer.stylize(frame).stylized for stylizer in stylizers])
         ours = meter.outputs[0]
@@ -71,15 +71,17 @@ def _engine(model: bytes) -> Engine:
     return open_engine(model, engine="onnxruntime", device="cpu")
 
 
-def _sequence_folders(root: Path) -> list[Path]:
+def sequence_folders(root: Path) -> list[Path]:
     """Return the folders at or below `root` that hold at least two frames. Raises FileNotFoundError if none does."""
-    folders = [folder for folder in sorted([root, *root.rglob("*")]) if folder.is_dir() and len(_frames(folder)) > 1]
+    folders = [
+        folder for folder in sorted([root, *root.rglob("*")]) if folder.is_dir() and len(frame_paths(folder)) > 1
+    ]
     if not folders:
         raise FileNotFoundError(f"no folder of frames below {root}")
     return folders
 
 
-def _frames(folder: Path) -> list[Path]:
+def frame_paths(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
 
 

@@ -22,7 +22,7 @@ LAYERS = (
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status", "camera_address"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
-     "live_keys"),
+     "live_keys", "stroke_detail"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
         "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric", "repeat",
