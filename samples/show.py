@@ -2,9 +2,9 @@
 
     python -m samples.show
 
-Writes `weights/thumbnails/STYLE.jpg`, `samples/gallery/styles.jpg` (before, every style, and the default style with the
-colours kept) and `samples/gallery/styles.mp4` (the same moving). An any-style model is shown painting after a picture
-of our own: the still of `PAINTED_AFTER`.
+Writes `weights/thumbnails/STYLE.jpg`, `samples/gallery/styles.jpg` (before, and every style) and
+`samples/gallery/styles.mp4` (the same moving). An any-style model is shown painting after a picture of our own: the
+still of `PAINTED_AFTER`.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from PIL import Image
 from realtime.catalogue import Style, is_any_style, load_catalogue
 from realtime.finish import finish
 from realtime.loaded_style import load_style
-from realtime.settings import DEFAULT_STYLE, Controls
+from realtime.settings import Controls
 from realtime.smoother import FlowSmoother
 from realtime.style_choice import StyleChoice
 from realtime.video_source import VideoFileSource
@@ -58,7 +58,6 @@ def main() -> None:
     for style in ordered:
         panels.append(_panel(StyleChoice(style, *_picture_of(style))))
         Image.fromarray(_scaled(panels[-1].still, THUMBNAIL_SIZE)).save(THUMBNAILS / f"{style.name}.jpg", quality=88)
-    panels.append(_panel(StyleChoice(styles[DEFAULT_STYLE]), keep_colors=True))
     stills = _grid([_scaled(panel.still, STILL_SIZE) for panel in panels])
     Image.fromarray(stills).save(GALLERY / "styles.jpg", quality=86)
     _encode([_grid(list(moment)) for moment in zip(*(panel.moving for panel in panels), strict=True)])
@@ -69,9 +68,9 @@ def _picture_of(style: Style) -> tuple[tuple[Path, ...], tuple[float, ...]]:
     return ((THUMBNAILS / f"{PAINTED_AFTER}.jpg",), (1.0,)) if is_any_style(style) else ((), ())
 
 
-def _panel(choice: StyleChoice | None, *, keep_colors: bool = False) -> Panel:
+def _panel(choice: StyleChoice | None) -> Panel:
     """Run the clip through a style, smoothing included; None is the clip itself."""
-    controls = Controls(keep_colors=keep_colors)
+    controls = Controls()
     loaded = load_style(choice, engine="auto", device="cpu", precision="auto") if choice else None
     stylizer, smoother = (loaded.stylizer(size_px=None) if loaded else None), FlowSmoother()
     still, moving = np.zeros(0, dtype=np.uint8), []

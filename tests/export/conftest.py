@@ -99,7 +99,7 @@ def quick_checks(exported: "ExportedStyle", monkeypatch: pytest.MonkeyPatch) -> 
     from export import card, cli, cli_train, sample
 
     for command in (cli, cli_train):
-        monkeypatch.setattr(command, "export_style", lambda *_: exported)
+        monkeypatch.setattr(command, "export_style", lambda *_, **__: exported)
     monkeypatch.setattr(sample, "SIZES", ((16, 16), (17, 31)))
     monkeypatch.setattr(sample, "SCORED_PICTURES", 2)
     monkeypatch.setattr(sample, "SCORED_SIDE_PX", 48)
