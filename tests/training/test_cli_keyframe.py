@@ -100,6 +100,9 @@ def test_previews_are_saved_beside_the_output(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_restored_signals")
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="interrupts are ignored, as in a job in the background"
+)
 def test_ctrl_c_saves_the_best_so_far_and_the_same_command_goes_on(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
