@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,8 +134,10 @@ def _style(card: dict[str, Any], folder: Path, *, is_users: bool) -> Style:
     return Style(card["name"], card["title"], path, card["sha256"], card["size_bytes"], card, is_users)
 
 
-def resolve_style(text: str) -> Style:
+def resolve_style(text: str, catalogue: Mapping[str, Style] | None = None) -> Style:
     """Return the style that `--style` names: one of the catalogues, or an ONNX file.
+
+    `catalogue` is what `load_styles` returned, where that is at hand: each load may warn.
 
     Raises:
         UsageError: no such style or file; the closest names are offered.
@@ -144,7 +147,8 @@ def resolve_style(text: str) -> Style:
         if not is_file(path):
             raise UsageError(f"style file not found: {text}")
         return Style(path.stem, path.stem, path, None, None, {})
-    catalogue = load_styles()
+    if catalogue is None:
+        catalogue = load_styles()
     if text in catalogue:
         return catalogue[text]
     if is_file(path):
@@ -158,9 +162,9 @@ def resolve_style(text: str) -> Style:
     raise UsageError(f"no style is called {text!r}{missing}; {offer}")
 
 
-def any_style_model() -> Style | None:
-    """Return the model that paints after any picture, None if there is none."""
-    return next(filter(is_any_style, load_styles().values()), None)
+def any_style_model(catalogue: Mapping[str, Style] | None = None) -> Style | None:
+    """Return the model that paints after any picture, None if there is none; `catalogue` as in `resolve_style`."""
+    return next(filter(is_any_style, (load_styles() if catalogue is None else catalogue).values()), None)
 
 
 def is_any_style(style: Style) -> bool:

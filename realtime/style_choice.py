@@ -1,6 +1,7 @@
 """What `--style` and `--mix` name: a style of its own, or pictures for the any-style model."""
 
 from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +44,12 @@ def choose_style(styles: tuple[str, ...], mix: tuple[float, ...] | None = None) 
         raise UsageError(f"--style is given {len(styles)} times; at most {MIXED_STYLES_MAX} pictures can be mixed")
     if mix is not None and len(mix) != len(styles):
         raise UsageError(f"--mix has {len(mix)} weights for {len(styles)} --style; give each --style picture one")
-    model = any_style_model()
-    if model is not None and all(_is_picture(text) for text in styles):
+    catalogue = load_styles()
+    model = any_style_model(catalogue)
+    if model is not None and all(_is_picture(text, catalogue) for text in styles):
         return StyleChoice(model, tuple(map(Path, styles)), mix or (1 / len(styles),) * len(styles))
-    resolved = resolve_style(next(text for text in styles if model is None or not _is_picture(text)))
+    text = next(text for text in styles if model is None or not _is_picture(text, catalogue))
+    resolved = resolve_style(text, catalogue)
     if len(styles) > 1:
         raise UsageError(
             f"--style {resolved.name} cannot be mixed: only pictures can; give one --style, or pictures only"
@@ -56,7 +59,7 @@ def choose_style(styles: tuple[str, ...], mix: tuple[float, ...] | None = None) 
     return StyleChoice(resolved)
 
 
-def _is_picture(text: str) -> bool:
+def _is_picture(text: str, catalogue: Mapping[str, Style]) -> bool:
     """Return whether `text` is neither a model nor a name of the catalogue but a file; reading it shows what it is."""
     path = Path(text)
-    return path.suffix.lower() != MODEL_SUFFIX and text not in load_styles() and is_file(path)
+    return path.suffix.lower() != MODEL_SUFFIX and text not in catalogue and is_file(path)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from realtime.catalogue import CATALOGUE_FILE, USER_STYLES_VARIABLE, load_catalogue
 from realtime.errors import UsageError
+from realtime.settings import DEFAULT_STYLE
 from realtime.style_choice import choose_style
 
 
@@ -69,9 +71,18 @@ class TestWithAnAnyStyleModel:
             choose_style(("colours",))
 
 
-def test_pictures_without_an_any_style_model_are_refused(pictures: tuple[str, ...], tmp_path: Path) -> None:
-    from realtime.catalogue import CATALOGUE_FILE, load_catalogue
+def test_damaged_catalogue_of_the_user_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / CATALOGUE_FILE).write_text("{", encoding="utf-8")
+    monkeypatch.setenv(USER_STYLES_VARIABLE, str(tmp_path))
 
+    choose_style((DEFAULT_STYLE,))
+
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_pictures_without_an_any_style_model_are_refused(pictures: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / CATALOGUE_FILE).write_text('{"schema": 1, "styles": []}', encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(load_catalogue, "__defaults__", (tmp_path,))
