@@ -1,7 +1,6 @@
 """What `--style` and `--mix` name: a style of its own, or pictures for the any-style model."""
 
-from collections.abc import Sequence
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
