@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from .errors import OutputError, StylizeError, UsageError
 from .job_report import JobReport
+from .output_file import require_paths
 from .picture import SAVE_OPTIONS
 from .video_sink import FORMAT_OF_SUFFIX
 
@@ -89,6 +90,26 @@ def plan_batch(inputs: list[Path], output: Path, kind: MediaKind = VIDEOS) -> li
             f"several inputs would be written to {', '.join(sorted(map(str, doubled)))}; rename them or run them apart"
         )
     return pairs
+
+
+def plan_paths(
+    paths: list[Path], kind: MediaKind, *, command: str, overwrite: bool
+) -> tuple[list[tuple[Path, Path]], bool]:
+    """Return the pairs of a command's paths, the last of which is the output, and whether it is one file into one.
+
+    The paths of one file are checked here (`require_paths`); those of several when their turn comes.
+
+    Raises:
+        UsageError: there is no output, or as `plan_batch` and `require_paths`.
+    """
+    if len(paths) < 2:
+        raise UsageError(f"give at least one input and the output: {command} INPUT OUTPUT")
+    *inputs, output = paths
+    pairs = plan_batch(inputs, output, kind)
+    is_single = len(pairs) == 1 and pairs[0][1] == output
+    if is_single:
+        require_paths(*pairs[0], suffixes=kind.written_suffixes, overwrite=overwrite)
+    return pairs, is_single
 
 
 def run_batch(run: Callable[[Path, Path], Report], pairs: list[tuple[Path, Path]]) -> list[BatchResult[Report]]:

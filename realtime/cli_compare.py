@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from .command import Interrupts, path_argument, print_output, require_side_file, write_side_file
+from .command import (
+    Interrupts,
+    path_argument,
+    paths_in_use,
+    print_output,
+    require_side_file,
+    write_side_file,
+)
 from .errors import UsageError
 from .settings import size_px
 
@@ -62,7 +69,7 @@ def run_compare(options: argparse.Namespace, interrupts: Interrupts) -> int:
             bar.update(frames - bar.n)
             interrupts.check()
 
-        try:
+        with paths_in_use():
             result = compare(
                 options.input,
                 options.outputs,
@@ -71,8 +78,6 @@ def run_compare(options: argparse.Namespace, interrupts: Interrupts) -> int:
                 flow_folder=options.flow,
                 on_frame=on_frame,
             )
-        except OSError as error:  # a folder that may not be read
-            raise UsageError(f"cannot use {error.filename}: {error.strerror}") from error
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
     if options.plot is not None:

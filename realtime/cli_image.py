@@ -4,8 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .command import EXIT_FAILED, Interrupts, make_parser, path_argument, run_command
-from .errors import UsageError
+from .command import EXIT_FAILED, Interrupts, add_paths, make_parser, paths_in_use, run_command
 from .settings import PICTURE_OPTIONS, Controls, Settings, add_options, read_options
 
 
@@ -21,13 +20,7 @@ def _parser() -> argparse.ArgumentParser:
         "Stylise a picture with a neural network, at its own size. Several pictures, or a folder, go into an output "
         "folder.",
     )
-    parser.add_argument(
-        "paths",
-        nargs="+",
-        type=path_argument,
-        metavar="INPUT ... OUTPUT",
-        help="one or more pictures or folders, then the output",
-    )
+    add_paths(parser, "pictures")
     add_options(parser, Controls, only=PICTURE_OPTIONS)
     add_options(parser, Settings, only=PICTURE_OPTIONS)
     return parser
@@ -35,24 +28,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     # Imported here: `--help` must not wait for OpenCV and Pillow.
-    from .batch import PICTURES, error_text, plan_batch, run_batch
-    from .output_file import require_paths
-    from .picture import SAVE_OPTIONS
+    from .batch import PICTURES, error_text, plan_paths, run_batch
     from .picture_job import PictureJobs, PictureReport
     from .style_choice import choose_style
 
     interrupts.check()
     settings, controls = read_options(options, Settings), read_options(options, Controls)
-    if len(options.paths) < 2:
-        raise UsageError("give at least one input and the output: stylize-image INPUT OUTPUT")
-    *inputs, output = options.paths
-    try:
-        pairs = plan_batch(inputs, output, PICTURES)
-        single = len(pairs) == 1 and pairs[0][1] == output
-        if single:
-            require_paths(*pairs[0], suffixes=SAVE_OPTIONS, overwrite=settings.overwrite)
-    except OSError as error:  # a name that is too long, a folder that may not be read
-        raise UsageError(f"cannot use {error.filename}: {error.strerror}") from error
+    with paths_in_use():
+        pairs, single = plan_paths(options.paths, PICTURES, command="stylize-image", overwrite=settings.overwrite)
     style = choose_style(settings.style, settings.mix)
     with PictureJobs(style, settings, controls, check_stop=interrupts.check) as jobs:
 

@@ -11,8 +11,10 @@ from .cli_compare import require_chart, write_chart
 from .command import (
     EXIT_FAILED,
     Interrupts,
+    add_paths,
     make_parser,
     path_argument,
+    paths_in_use,
     require_side_file,
     run_command,
     write_side_file,
@@ -33,13 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         "Stylise a video with a neural network: every frame, timestamp, audio track and subtitle is kept. "
         "Several inputs, or a folder, go into an output folder.",
     )
-    parser.add_argument(
-        "paths",
-        nargs="+",
-        type=path_argument,
-        metavar="INPUT ... OUTPUT",
-        help="one or more videos or folders, then the output",
-    )
+    add_paths(parser, "videos")
     add_options(parser, Controls)
     add_options(parser, Settings)
     parser.add_argument(
@@ -61,25 +57,17 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     # Imported here: `--help` must not wait for PyAV and OpenCV.
     import cv2
 
-    from .batch import plan_batch, result_table, run_batch
-    from .output_file import require_paths
+    from .batch import VIDEOS, plan_paths, result_table, run_batch
     from .progress import make_listener
     from .style_choice import choose_style
     from .video_job import VideoJobs
-    from .video_sink import FORMAT_OF_SUFFIX
 
     interrupts.check()
     # Every stage has its thread; OpenCV's own would only compete with the network's (7 % of the time at 640x360).
     cv2.setNumThreads(1)
     settings, controls = read_options(options, Settings), read_options(options, Controls)
-    if len(options.paths) < 2:
-        raise UsageError("give at least one input and the output: stylize-video INPUT OUTPUT")
-    *inputs, output = options.paths
-    try:
-        pairs = plan_batch(inputs, output)
-        single = len(pairs) == 1 and pairs[0][1] == output
-        if single:
-            require_paths(*pairs[0], suffixes=FORMAT_OF_SUFFIX, overwrite=settings.overwrite)
+    with paths_in_use():
+        pairs, single = plan_paths(options.paths, VIDEOS, command="stylize-video", overwrite=settings.overwrite)
         used = [*map(Path, settings.style), *chain.from_iterable(pairs)]
         if options.report is not None:
             require_side_file("report", options.report, used)
@@ -87,8 +75,6 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             if not (single and settings.measure):
                 raise UsageError("--plot needs --measure, and one input at a time")
             require_chart(options.plot, [*used, *([options.report] if options.report is not None else [])])
-    except OSError as error:  # a name that is too long, a folder that may not be read
-        raise UsageError(f"cannot use {error.filename}: {error.strerror}") from error
     style = choose_style(settings.style, settings.mix)
     with (
         closing(make_listener(options.progress)) as progress,

@@ -4,7 +4,8 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -58,6 +59,26 @@ def path_argument(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("the path is empty")
     return Path(text)
+
+
+def add_paths(parser: argparse.ArgumentParser, plural: str) -> None:
+    """Add the inputs and the output of a command for one or several `plural`; `batch.plan_paths` takes them."""
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=path_argument,
+        metavar="INPUT ... OUTPUT",
+        help=f"one or more {plural} or folders, then the output",
+    )
+
+
+@contextmanager
+def paths_in_use() -> Iterator[None]:
+    """Map what the system says of paths, a name that is too long or a folder that may not be read, to a UsageError."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot use {error.filename}: {error.strerror}") from error
 
 
 def print_output(text: str) -> None:
