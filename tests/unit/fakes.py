@@ -3,14 +3,45 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime.frame import Frame
+from realtime.job_report import JobReport
 
 Picture = NDArray[np.uint8]
+
+
+def job_report(**changes: Any) -> JobReport:
+    """Return the report of a plain job of 50 frames, but for `changes`."""
+    plain = JobReport(
+        input="in.mp4",
+        output="out.mp4",
+        style="great-wave",
+        style_pictures=(),
+        engine="a fake engine",
+        encoder="libx264",
+        frames=50,
+        duration_s=2.0,
+        load_s=0.1,
+        run_s=4.0,
+        cores_used=1.5,
+        peak_memory_mb=123.4,
+        stage_ms={"decode": 1.0},
+        frames_reused=0,
+        corrupt_packets=0,
+        repaired_timestamps=0,
+        cuts=(),
+        coherence=None,
+        options={},
+        versions={},
+        notes=(),
+    )
+    return replace(plain, **changes)
 
 
 class FakeEngine:

@@ -14,36 +14,12 @@ from realtime.errors import InputError, OutputError, UsageError
 from realtime.job_report import JobReport
 from realtime.video_sink import FORMAT_OF_SUFFIX
 
+from .fakes import job_report
+
 NAMES = st.text(string.ascii_letters + string.digits + " ._-äß", min_size=1, max_size=12).filter(
     lambda name: name.strip(" .") == name
 )
 VIDEO_NAMES = st.builds("{}{}".format, NAMES, st.sampled_from(sorted(VIDEO_SUFFIXES)))
-
-
-def _report(frames: int, run_s: float, output: str) -> JobReport:
-    return JobReport(
-        input="in.mp4",
-        output=output,
-        style="great-wave",
-        style_pictures=(),
-        engine="a fake engine",
-        encoder="libx264",
-        frames=frames,
-        duration_s=2.0,
-        load_s=0.1,
-        run_s=run_s,
-        cores_used=1.5,
-        peak_memory_mb=None,
-        stage_ms={},
-        frames_reused=0,
-        corrupt_packets=0,
-        repaired_timestamps=0,
-        cuts=(),
-        coherence=None,
-        options={},
-        versions={},
-        notes=(),
-    )
 
 
 def _make_files(folder: Path, names: Iterable[str]) -> None:
@@ -172,7 +148,7 @@ class FakeJobs:
         self.ran.append(input_path.name)
         if input_path.name in self._errors:
             raise self._errors[input_path.name]
-        return _report(1, 1.0, str(output_path))
+        return job_report(frames=1, run_s=1.0, output=str(output_path))
 
 
 def _run(jobs: FakeJobs, folder: Path, names: str) -> list[BatchResult[JobReport]]:
@@ -221,7 +197,7 @@ def test_table_has_a_line_for_each_input() -> None:
 
     table = result_table(
         [
-            result("a.mp4", report=_report(1234, 10.0, "out/a.mp4")),
+            result("a.mp4", report=job_report(frames=1234, run_s=10.0, output="out/a.mp4")),
             result("long name.mp4", error=InputError("it is empty (0 bytes)")),
             result("c.mp4", error=KeyError("two\nlines")),
         ]

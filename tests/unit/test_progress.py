@@ -3,12 +3,11 @@
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from realtime.errors import OutputError
-from realtime.job_report import JobListener, JobReport
+from realtime.job_report import JobListener
 from realtime.progress import (
     JSON_INTERVAL_S,
     LINE_INTERVAL_S,
@@ -20,29 +19,9 @@ from realtime.progress import (
     summary,
 )
 
-REPORT = JobReport(
-    input="in.mp4",
-    output="out.mp4",
-    style="great-wave",
-    style_pictures=(),
-    engine="a fake engine",
-    encoder="libx264",
-    frames=50,
-    duration_s=2.0,
-    load_s=0.1,
-    run_s=4.0,
-    cores_used=1.5,
-    peak_memory_mb=123.4,
-    stage_ms={"decode": 1.0},
-    frames_reused=0,
-    corrupt_packets=0,
-    repaired_timestamps=0,
-    cuts=(),
-    coherence=None,
-    options={},
-    versions={},
-    notes=(),
-)
+from .fakes import job_report
+
+REPORT = job_report()
 
 
 class Clock:
@@ -56,11 +35,6 @@ class Clock:
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-def _report(**changes: Any) -> JobReport:
-    values = {name: getattr(REPORT, name) for name in REPORT.__dataclass_fields__}
-    return JobReport(**(values | changes))
 
 
 def _start(listener: JobListener, frames_expected: int | None = 50) -> None:
@@ -122,7 +96,7 @@ def test_second_job_is_measured_from_its_own_start() -> None:
 def test_notes_and_corrupt_packets_are_told_before_the_summary() -> None:
     stream = io.StringIO()
 
-    LineProgress(stream, interval_s=5).finished(_report(notes=("no audio",), corrupt_packets=3))
+    LineProgress(stream, interval_s=5).finished(job_report(notes=("no audio",), corrupt_packets=3))
 
     lines = stream.getvalue().splitlines()
     assert lines[0] == "note: no audio"
@@ -131,7 +105,7 @@ def test_notes_and_corrupt_packets_are_told_before_the_summary() -> None:
 
 
 def test_summary_without_memory_or_time_says_so_little() -> None:
-    text = summary(_report(peak_memory_mb=None, run_s=0.0))
+    text = summary(job_report(peak_memory_mb=None, run_s=0.0))
 
     assert text == "out.mp4: 50 frames in 0.0 s, 0.0 fps; a fake engine; libx264"
 
@@ -142,7 +116,7 @@ def test_json_lines_are_objects_of_three_kinds() -> None:
 
     _start(listener, frames_expected=40)
     _advance(listener, clock, frames_per_s=20, seconds=1)
-    listener.finished(_report(notes=("no audio",)))
+    listener.finished(job_report(notes=("no audio",)))
 
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [event["event"] for event in events] == ["started", "progress", "progress", "finished"]
