@@ -4,12 +4,10 @@ Departure: the error is split into luminance, which counts fully, and colour, wh
 flicker mostly as a change of brightness.
 """
 
-import torch
 from torch import Tensor
 
 from training.motion import warp
-
-LUMINANCE_RGB = (0.299, 0.587, 0.114)  # ITU-R BT.601
+from training.palette import luminance
 
 
 def coherence_loss(
@@ -21,8 +19,7 @@ def coherence_loss(
     `l` its luminance; an error in grey counts the same as the plain mean square. `valid` M is (B, 1, H, W).
     """
     error = warp(stylized, flow)[0] - stylized_moved
-    weights = torch.tensor(LUMINANCE_RGB, device=error.device).view(1, 3, 1, 1)
-    luminance = (error * weights).sum(dim=1, keepdim=True)
-    colour = (error - luminance).square().mean(dim=1, keepdim=True)
-    cost = luminance.square() + chroma_weight * colour
+    brightness = luminance(error)
+    colour = (error - brightness).square().mean(dim=1, keepdim=True)
+    cost = brightness.square() + chroma_weight * colour
     return (cost * valid).mean() / valid.mean().clamp(min=1e-6)
