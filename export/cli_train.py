@@ -8,11 +8,8 @@ The first form trains, exports, verifies, scores and publishes to the folder of 
 """
 
 import argparse
-import logging
 import sys
 from pathlib import Path
-
-from safetensors import SafetensorError
 
 from export.card import describe_photographs, make_card
 from export.cli import print_parities
@@ -25,11 +22,12 @@ from realtime.catalogue import resolve_style, user_styles_folder
 from realtime.errors import StylizeError
 from realtime.settings import DEFAULT_STYLE
 from training.cli import main as train_recipe
+from training.cli import run_training
 from training.perceptual import STYLE_LAYERS
 from training.photograph import list_pictures, load_picture
 from training.recipe import FeedForwardRecipe
-from training.session import SessionError, train
-from training.trainer import CHECKPOINT_FILE, NonFiniteLossError
+from training.session import train
+from training.trainer import CHECKPOINT_FILE
 from training.vgg import Vgg19
 
 RECIPE_SUFFIX = ".toml"
@@ -47,16 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     if any(word.endswith(RECIPE_SUFFIX) for word in words):
         return train_recipe(words)
     options = _parser().parse_args(words)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
-    try:
-        _make_style(options)
-    except (OSError, ValueError, SafetensorError, NonFiniteLossError, SessionError, StylizeError) as error:
-        print(f"stylize-train: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stylize-train: stopped; the same command continues from the checkpoint", file=sys.stderr)
-        return 130
-    return 0
+    return run_training(lambda: _make_style(options), StylizeError)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -17,10 +18,15 @@ from training.trainer import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    return run_training(lambda: _train(options))
+
+
+def run_training(work: Callable[[], None], *further_errors: type[Exception]) -> int:
+    """Do the work of the command and return its exit code; errors of a training, and further ones, become a line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
     try:
-        _train(options)
-    except (OSError, ValueError, SafetensorError, NonFiniteLossError, SessionError) as error:
+        work()
+    except (OSError, ValueError, SafetensorError, NonFiniteLossError, SessionError, *further_errors) as error:
         print(f"stylize-train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
