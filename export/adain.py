@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from export.graph import EXAMPLE_SIDE_PX, INPUT_NAME, OUTPUT_NAME, trace
 from export.variant import store_as_float16
 from export.verify import Case, Parity, Picture, verify, verify_statistics
+from realtime.graph import STATISTICS, STRENGTH
 from realtime.stylizer import with_margin
 
-PICTURE_NAME, STATISTICS_NAME, STRENGTH_NAME = "picture", "statistics", "strength"
+PICTURE_NAME = "picture"
 # Strengths at which the transfer is compared: what the user moves between, and the ends.
 VERIFIED_STRENGTHS = (0.0, 0.6, 1.0)
 
@@ -55,10 +56,10 @@ def export_adain(network: nn.Module) -> AdainGraphs:
     picture = torch.zeros(1, EXAMPLE_SIDE_PX, EXAMPLE_SIDE_PX, 3, dtype=torch.uint8)
     statistics = torch.from_numpy(_statistics(network, picture.numpy()))
     strength = torch.ones(1)
-    encoder = trace(_Encoder(network), {PICTURE_NAME: picture}, output=STATISTICS_NAME, output_is_picture=False)
+    encoder = trace(_Encoder(network), {PICTURE_NAME: picture}, output=STATISTICS, output_is_picture=False)
     transfer = trace(
         _Transfer(network),
-        {INPUT_NAME: picture, STATISTICS_NAME: statistics, STRENGTH_NAME: strength},
+        {INPUT_NAME: picture, STATISTICS: statistics, STRENGTH: strength},
         output=OUTPUT_NAME,
         output_is_picture=True,
     )
@@ -89,7 +90,7 @@ def verify_adain(
     cases = []
     for index, (size, frame) in enumerate(framed.items()):
         strength = np.array([VERIFIED_STRENGTHS[index % len(VERIFIED_STRENGTHS)]], dtype=np.float32)
-        inputs = {INPUT_NAME: frame, STATISTICS_NAME: statistics, STRENGTH_NAME: strength}
+        inputs = {INPUT_NAME: frame, STATISTICS: statistics, STRENGTH: strength}
         cases.append(Case(size, inputs, _in_torch(network.forward_uint8, *inputs.values())))  # type: ignore[arg-type]
     return verify(graphs.transfer, cases)
 

@@ -24,15 +24,19 @@ def runners(model: bytes) -> Iterator[tuple[str, bool, Run]]:
     openvino = import_openvino()
     version = openvino.__version__.split("-")[0]
     yield f"OpenVINO {version}, cpu, float32", True, _openvino(model, {"INFERENCE_PRECISION_HINT": "f32"})
-    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if _computes_in_bf16(openvino.Core()):
         yield f"OpenVINO {version}, cpu, bfloat16", False, _openvino(model, {"INFERENCE_PRECISION_HINT": "bf16"})
 
 
 def processor() -> str:
     """Return what the figures of a card are measured on: cores, model, and whether it computes in bf16."""
     core = import_openvino().Core()
-    reduced = ", bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else ""
+    reduced = ", bf16" if _computes_in_bf16(core) else ""
     return f"{os.cpu_count()} cores of {core.get_property('CPU', 'FULL_DEVICE_NAME').strip()}{reduced}"
+
+
+def _computes_in_bf16(core: Any) -> bool:
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _onnxruntime(model: bytes) -> Run:
