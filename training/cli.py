@@ -24,9 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
 def run_training(work: Callable[[], None], *further_errors: type[Exception]) -> int:
     """Do the work of the command and return its exit code; errors of a training, and further ones, become a line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
+    errors: tuple[type[Exception], ...] = (OSError, ValueError, SafetensorError, NonFiniteLossError, SessionError)
     try:
         work()
-    except (OSError, ValueError, SafetensorError, NonFiniteLossError, SessionError, *further_errors) as error:
+    except errors + further_errors as error:
         print(f"stylize-train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
