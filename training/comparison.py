@@ -25,8 +25,24 @@ class GramComparison(nn.Module):
 
     @torch.no_grad()
     def style(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Return the Gram matrix (B, C, C) of each layer."""
-        return {layer: gram_matrix(features) for layer, features in self.vgg(pictures).items()}
+        """Return what the style of each layer is described by."""
+        return self.content_and_style(pictures)[1]
+
+    @torch.no_grad()
+    def content_and_style(self, pictures: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return both, `content` and `style`, from one pass."""
+        styles = {}
+
+        def describe(layer: str, features: Tensor) -> Tensor:
+            styles[layer] = self.describe(features)
+            return features
+
+        return self.vgg.walk(pictures, describe), styles
+
+    @staticmethod
+    def describe(features: Tensor) -> Tensor:
+        """Return the Gram matrices (B, C, C) of features."""
+        return gram_matrix(features)
 
     def forward(self, stylized: Tensor, content: Tensor, style: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return content loss and style loss, means over the batch; `style` is of one picture or of one for each."""
@@ -44,10 +60,10 @@ class GramComparison(nn.Module):
 class MeanStdComparison(GramComparison):
     """Content loss and the style loss of the AdaIN paper."""
 
-    @torch.no_grad()
-    def style(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Return mean and standard deviation (B, 2, C) of each layer."""
-        return {layer: mean_and_std(features) for layer, features in self.vgg(pictures).items()}
+    @staticmethod
+    def describe(features: Tensor) -> Tensor:
+        """Return mean and standard deviation (B, 2, C) of features."""
+        return mean_and_std(features)
 
     def forward(self, stylized: Tensor, content: Tensor, style: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         features = self.vgg(stylized)

@@ -13,6 +13,8 @@ from training.photograph import CROP_SHARE_MIN, PictureFolder, random_crop, squa
 
 # Of the items, if there are clips; the rest are stills in synthetic motion.
 CLIP_SHARE = 0.5
+# Of the items with a painting: those to be stylised in full. The rest have a strength between 0 and 1.
+FULL_STRENGTH_SHARE = 0.6
 
 
 class StepDataset(Dataset[dict[str, Tensor]]):
@@ -20,7 +22,7 @@ class StepDataset(Dataset[dict[str, Tensor]]):
 
     An item has `photograph` and `moved` (3, side, side), float32 RGB in [0, 1]; `flow` (2, side, side) in pixels and
     `valid` (1, side, side) with moved(p) = photograph(p + flow(p)) where valid is 1; and of a painting the middle
-    square `painting` (3, style side, style side) with its `painting_number`.
+    square `painting` (3, style side, style side) with its `painting_number`, and a `strength` to apply it with.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class StepDataset(Dataset[dict[str, Tensor]]):
             number, painting = self._paintings.draw(random, side_min_px=self._painting_side_px)
             item["painting"] = square(painting, self._painting_side_px)
             item["painting_number"] = torch.tensor(number)
+            strength = 1.0 if random.random() < FULL_STRENGTH_SHARE else random.random()
+            item["strength"] = torch.tensor(strength, dtype=torch.float32)
         return item
 
     def _still(self, random: np.random.Generator) -> dict[str, Tensor]:

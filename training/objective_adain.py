@@ -2,8 +2,9 @@
 
 After Huang & Belongie 2017, section 5, with departures: the content to keep is the photograph's, not that of the AdaIN
 output, since the slim network has no VGG encoder; Gram matrices as style by default, which tell brush strokes apart
-where means and deviations do not; coherence and grid terms; and every painting is to come out of its own statistics
-unchanged, which makes strength 0 a reconstruction.
+where means and deviations do not; coherence and grid terms; every painting is to come out of its own statistics
+unchanged; and part of the photographs is stylised at a strength below 1, without which the network has never seen such
+features and half of a style lies farther from the photograph than all of it.
 """
 
 import torch
@@ -44,15 +45,21 @@ class AdainObjective(Objective):
         photographs, paintings = (
             batch[name].contiguous(memory_format=torch.channels_last) for name in ("photograph", "painting")
         )
+        strength = batch["strength"]
         statistics, reconstructed = self.network.read_style(paintings)
-        both = self.network(torch.cat((photographs, batch["moved"])), statistics.repeat(2, 1, 1))
+        both = self.network(torch.cat((photographs, batch["moved"])), statistics.repeat(2, 1, 1), strength.repeat(2))
         stylized, stylized_moved = both.float().chunk(2)
         style = self._styles(paintings, batch["painting_number"])
-        content, style_term = self._comparison(stylized, self._comparison.content(photographs), style)
+        content_target, own_style = self._comparison.content_and_style(photographs)
+        style_target = {
+            layer: torch.lerp(own_style[layer], style[layer], strength.view(-1, 1, 1)) for layer in own_style
+        }
+        content, style_term = self._comparison(stylized, content_target, style_target)
+        distance = (stylized - photographs).square().mean(dim=(1, 2, 3))
         return {
             "content": content,
             "style": style_term,
-            "reconstruction": (reconstructed.float() - paintings).square().mean(),
+            "reconstruction": (reconstructed.float() - paintings).square().mean() + ((1 - strength) * distance).mean(),
             **self.output_terms(stylized, stylized_moved, batch),
         }
 

@@ -67,7 +67,8 @@ class AdainRecipe(Recipe):
     """A network that paints in the style of any picture, trained on a folder of paintings.
 
     `reconstruction_weight` is of the mean square error between a painting and what the network makes of it in its own
-    style. `style_loss` compares Gram matrices or means and standard deviations.
+    style, and between a photograph and what is made of it at a low strength. `style_loss` compares Gram matrices or
+    means and standard deviations.
     """
 
     NETWORKS: ClassVar[tuple[str, ...]] = ("slim", "vgg")

@@ -67,8 +67,19 @@ def test_item_has_a_still_in_motion_and_a_painting(pictures: Path) -> None:
         "valid": (1, SIDE_PX, SIDE_PX),
         "painting": (3, 8, 8),
         "painting_number": (),
+        "strength": (),
     }
     assert item["painting_number"] in (0, 1)
+
+
+def test_most_paintings_are_applied_in_full_and_the_rest_at_any_strength(pictures: Path) -> None:
+    dataset = _dataset(pictures)
+    strengths = [dataset[index]["strength"].item() for index in range(60)]
+    partial = [strength for strength in strengths if strength < 1]
+
+    assert 25 < strengths.count(1.0) < 50
+    assert min(partial) < 0.25
+    assert max(partial) > 0.75
 
 
 def test_clips_are_half_of_the_items_and_fit_their_flow(pictures: Path, tmp_path: Path) -> None:
