@@ -1,9 +1,10 @@
-"""`stylize`: the commands around the main ones; `stylize styles`, `stylize compare` and `stylize doctor`."""
+"""`stylize` with its verbs, the commands around the main ones."""
 
 import argparse
 import json
 from typing import TYPE_CHECKING
 
+from .cli_bench import add_bench, run_bench
 from .cli_compare import add_compare, run_compare
 from .cli_doctor import add_doctor, run_doctor
 from .command import Interrupts, make_parser, print_output, run_command
@@ -22,9 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     styles.add_argument("--json", action="store_true", help="print the cards as JSON")
     add_compare(verbs)
+    add_bench(verbs)
     add_doctor(verbs)
     options = parser.parse_args(arguments)
-    run = {"styles": _styles, "compare": run_compare, "doctor": run_doctor}[options.verb]
+    run = {"styles": _styles, "compare": run_compare, "bench": run_bench, "doctor": run_doctor}[options.verb]
     return run_command(parser.prog, lambda interrupts: run(options, interrupts))
 
 

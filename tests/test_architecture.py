@@ -35,7 +35,7 @@ LAYERS = (
     ("live_session", "live_input"),
     ("live_window", "live_feed"),
     ("job_report",),
-    ("video_job", "picture_job", "compare", "doctor"),
+    ("video_job", "picture_job", "compare", "bench", "doctor"),
     ("serve_settings",),
     ("web.newest", "web.limits", "web.guard", "web.control_options", "web.recordings", "web.style_pictures"),
     ("web.relay", "web.page_state"),
@@ -44,7 +44,7 @@ LAYERS = (
     ("web.server",),
     ("web.__init__",),
     ("command", "batch", "progress"),
-    ("cli_compare", "cli_doctor"),
+    ("cli_bench", "cli_compare", "cli_doctor"),
     ("cli", "cli_video", "cli_image", "cli_webcam"),
 )  # fmt: skip
 # Within the layer of sources, engines and sinks these pairs belong together; each is (importer, imported).
