@@ -121,6 +121,12 @@ def _own_certificate() -> bytes:
     return certificate.public_bytes(encoding) + private
 
 
+@pytest.fixture
+def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the small pictures of the fake session fill what is held back for a client within a few frames."""
+    monkeypatch.setattr("realtime.web.server.SEND_BUFFER_BYTES", 4096)
+
+
 def _stalled_client(server: WebServer) -> socket.socket:
     """Return a client that has asked for the feed and never reads."""
     client = socket.create_connection(("127.0.0.1", server.port))
@@ -148,6 +154,17 @@ def test_the_feed_for_comparing_has_the_input_on_the_left(start: Start, clients:
     left, right = np.median(picture[:, :WIDTH], (0, 1)), np.median(picture[:, WIDTH:], (0, 1))
     assert np.abs(left - GREY).max() < 8
     assert right[2] > 2 * right[0]
+
+
+def test_the_feed_tells_when_its_pictures_were_captured(start: Start, clients: Clients) -> None:
+    began_s = time.time()
+    parts = _parts(clients.get(start(), "/feed.mjpg"))
+
+    captured_s = [float(next(parts)[0]["X-Timestamp"]) for _ in range(5)]
+
+    assert began_s - 1 < captured_s[0]
+    assert captured_s[-1] <= time.time()
+    assert captured_s == sorted(set(captured_s))
 
 
 def test_an_unknown_view_is_refused(start: Start, clients: Clients) -> None:
@@ -203,6 +220,7 @@ def test_a_fault_of_the_camera_is_told_in_words(start: Start, session: FakeSessi
     assert state["message"] == "the camera is unplugged"
 
 
+@pytest.mark.usefixtures("small_buffers")
 def test_a_client_that_does_not_read_delays_nobody(start: Start, session: FakeSession, clients: Clients) -> None:
     server = start()
     stalled = [_stalled_client(server) for _ in range(2)]
@@ -242,6 +260,7 @@ def test_the_number_of_streams_is_bounded(start: Start, monkeypatch: pytest.Monk
     wait_until(lambda: clients.get(server, "/feed.mjpg").status == 200)
 
 
+@pytest.mark.usefixtures("small_buffers")
 @pytest.mark.parametrize("client", ["feed.mjpg", "events", "stalled", "half a request"])
 def test_nothing_is_left_when_it_has_ended(
     session: FakeSession, clients: Clients, caplog: pytest.LogCaptureFixture, client: str
@@ -251,7 +270,7 @@ def test_nothing_is_left_when_it_has_ended(
     connection: socket.socket | None = None
     if client == "stalled":
         connection = _stalled_client(server)
-        time.sleep(0.5)  # until the buffers are full
+        time.sleep(2)  # until all buffers are full, asyncio's too
     elif client == "half a request":
         connection = socket.create_connection(("127.0.0.1", server.port))
         connection.sendall(b"POST /picture HTTP/1.1\r\nHost: local")
