@@ -22,11 +22,11 @@ LAYERS = (
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status", "camera_address"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
-     "live_keys", "stroke_detail"),
+     "live_keys", "stroke_detail", "microphone"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
         "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric", "repeat",
-        "split",
+        "split", "sound_track",
     ),
     ("pipeline", "loaded_style", "smoothing_watch", "live_style", "paced_source", "recorder",
      "virtual_camera"),
@@ -56,9 +56,10 @@ SIBLINGS = {
     ("stylizer", "style_code"),
     ("finish", "stylizer"),
     ("video_sink", "encoder"),
-    ("video_sink", "stream_copy"),
 }
-HEAVY = ("numpy", "cv2", "av", "onnxruntime", "openvino", "tqdm", "PIL", "starlette", "uvicorn", "aiortc")
+HEAVY = (
+    "numpy", "cv2", "av", "onnxruntime", "openvino", "tqdm", "PIL", "starlette", "uvicorn", "aiortc", "sounddevice",
+)  # fmt: skip
 FORBIDDEN = {
     "realtime": {"torch", "torchvision", "training", "export", "tests", "samples", "benchmarks"},
     "training": {"realtime", "export", "tests", "samples", "benchmarks"},

@@ -8,9 +8,11 @@ from itertools import count, pairwise, repeat
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
+import realtime.microphone
 import realtime.style_bank
 from realtime.camera_address import find_camera
 from realtime.camera_source import CameraSource
@@ -21,6 +23,7 @@ from realtime.live_frame import LiveFrame, Subscription
 from realtime.live_session import LiveSession
 from realtime.live_settings import LiveControls, LiveSettings
 from realtime.live_source import LiveSource, PushSource
+from realtime.microphone import BlockListener
 from realtime.picture import Picture as StillPicture
 from realtime.style_choice import StyleChoice, choose_style
 from realtime.video_sink import VideoFileSink
@@ -379,6 +382,75 @@ def test_a_recording_has_the_times_of_capture(name: str, engines: dict[str, Fake
     for item in recorded:
         at_ms = captured_ms[read_number(item.rgb)] - captured_ms[first]
         assert 1000 * float(item.pts_s) == pytest.approx(at_ms, abs=1.1)
+
+
+class HearingStream:
+    """A microphone in place of PortAudio's, that hears a block every 20 ms until it is pulled out."""
+
+    rate_hz, channels = 48_000, 1
+
+    def __init__(self, device: str, on_block: BlockListener, on_end: Callable[[], None]) -> None:
+        self._on_block, self._on_end = on_block, on_end
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._hear)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def pull_out(self) -> None:
+        self._closed.set()
+        self._on_end()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _hear(self) -> None:
+        while not self._closed.wait(0.02):
+            now_s = time.monotonic()
+            self._on_block(np.full((960, 1), 9_000, np.int16), now_s - 0.02, now_s)
+
+
+def test_a_microphone_that_is_pulled_out_is_a_message_and_the_recording_goes_on(
+    engines: dict[str, FakeEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams: list[HearingStream] = []
+
+    def open_stream(*arguments: Any) -> HearingStream:
+        streams.append(HearingStream(*arguments))
+        return streams[-1]
+
+    monkeypatch.setattr(realtime.microphone, "open_stream", open_stream)
+    with session_of(source_of(), microphone="auto") as session:
+        session.start_recording(tmp_path / "out.mp4")
+        until(lambda: (session.status().recording_s or 0) > 0.5)
+        assert not session.status().message
+        streams[0].pull_out()
+        until(lambda: "no sound any more" in session.status().message)
+        until(lambda: (session.status().recording_s or 0) > 1.5)
+        session.stop_recording()
+        session.start_recording(tmp_path / "again.mp4")
+        assert not session.status().message
+
+    assert read_frames(tmp_path / "out.mp4")[-1].pts_s > 1.4
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        heard = sum(frame.samples for frame in container.decode(audio=0)) / 48_000
+    assert 0.2 < heard < 1.2
+
+
+def test_a_microphone_that_is_not_there_is_no_recording(
+    engines: dict[str, FakeEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise InputError("there is no such microphone")
+
+    monkeypatch.setattr(realtime.microphone, "open_stream", refuse)
+    with session_of(source_of(), microphone="C920") as session:
+        with pytest.raises(InputError, match="no such microphone"):
+            session.start_recording(tmp_path / "out.mp4")
+        assert session.status().recording_s is None
+        assert not session.status().sinks
+    assert not list(tmp_path.iterdir())
 
 
 def test_only_one_recording_at_a_time_and_none_over_a_file(engines: dict[str, FakeEngine], tmp_path: Path) -> None:
