@@ -124,14 +124,18 @@ def require_microphone(device: str) -> None:
     Microphone(device, on_failure=lambda fault: None).close()
 
 
+def list_microphones() -> dict[int, str]:
+    """Return the names of microphones by index; none is opened.
+
+    Raises:
+        UsageError: the extra is not installed.
+    """
+    return _names(_import_sounddevice())
+
+
 def open_stream(device: str, on_block: BlockListener, on_end: Callable[[], None]) -> SoundStream:
     """Return a stream of `device`, which calls `on_block` from its `start` on, and `on_end` when it has ended."""
-    try:
-        import sounddevice
-    except ModuleNotFoundError as error:
-        raise UsageError("the microphone needs sounddevice; install it: pip install 'stylecast[microphone]'") from error
-    except OSError as error:  # its wheels for Linux do not bring PortAudio
-        raise UsageError("the microphone needs PortAudio; install it: sudo apt install libportaudio2") from error
+    sounddevice = _import_sounddevice()
     wanted = None if device == DEFAULT_MICROPHONE else int(device) if device.isdecimal() else device
     try:
         return _PortAudioStream(sounddevice, wanted, on_block, on_end)
@@ -174,8 +178,22 @@ class _PortAudioStream:
         self._on_block(samples.copy(), taken_s, now_s)  # PortAudio takes its memory back
 
 
+def _import_sounddevice() -> Any:
+    try:
+        import sounddevice
+    except ModuleNotFoundError as error:
+        raise UsageError("the microphone needs sounddevice; install it: pip install 'stylecast[microphone]'") from error
+    except OSError as error:  # its wheels for Linux do not bring PortAudio
+        raise UsageError("the microphone needs PortAudio; install it: sudo apt install libportaudio2") from error
+    return sounddevice
+
+
+def _names(sounddevice: Any) -> dict[int, str]:
+    return {each["index"]: each["name"] for each in sounddevice.query_devices() if each["max_input_channels"]}
+
+
 def _refused(sounddevice: Any, device: int | str | None, error: Exception) -> InputError:
-    names = [f"{each['index']}: {each['name']}" for each in sounddevice.query_devices() if each["max_input_channels"]]
+    names = [f"{index}: {name}" for index, name in _names(sounddevice).items()]
     called = "of this system" if device is None else repr(device)
     problem = " ".join(str(error.args[0]).split())
     return InputError(

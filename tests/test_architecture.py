@@ -18,7 +18,8 @@ LINES_MAX = 350
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
     ("__init__", "errors"),
-    ("frame", "settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch"),
+    ("frame", "settings", "serve_settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch",
+     "camera_modes"),
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status", "camera_address"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
@@ -36,7 +37,6 @@ LAYERS = (
     ("live_window", "live_feed"),
     ("job_report",),
     ("video_job", "picture_job", "compare", "doctor"),
-    ("serve_settings",),
     ("web.newest", "web.limits", "web.guard", "web.control_options", "web.recordings", "web.style_pictures"),
     ("web.relay", "web.page_state"),
     ("web.browser_camera",),
