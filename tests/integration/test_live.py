@@ -384,6 +384,25 @@ def test_a_recording_has_the_times_of_capture(name: str, engines: dict[str, Fake
         assert 1000 * float(item.pts_s) == pytest.approx(at_ms, abs=1.1)
 
 
+def test_a_camera_that_changes_its_size_is_recorded_on_at_the_first_size(
+    engines: dict[str, FakeEngine], tmp_path: Path
+) -> None:
+    engines["test"] = FakeEngine()
+    red, blue = np.array([200, 0, 0], np.uint8), np.array([0, 0, 200], np.uint8)
+    pictures = (np.full((48, 64, 3), red) if index < 20 else np.full((96, 32, 3), blue) for index in range(40))
+    with session_of(source_of(pictures, pause_s=0.02)) as session:
+        session.start_recording(tmp_path / "out.mp4")
+        until(lambda: (snapshot := session.snapshot()) is not None and snapshot.index > 35)
+        assert not session.status().message
+        session.stop_recording()
+
+    first, *_, last = (item.rgb for item in read_frames(tmp_path / "out.mp4"))
+    assert first.shape == last.shape == (48, 64, 3)
+    assert first[24, 32, 0] > 150
+    assert last[24, 32, 2] > 150
+    assert last[24, 4].max() < 50  # what the other shape leaves free
+
+
 class HearingStream:
     """A microphone in place of PortAudio's, that hears a block every 20 ms until it is pulled out."""
 

@@ -36,6 +36,7 @@ from realtime.web.relay import BOUNDARY
 from realtime.web.server import WebServer
 
 from .fake_session import FPS, GREY, HEIGHT, WIDTH, FakeSession, wait_until
+from .watched_server import CONTROL_ADDRESS
 
 TIMEOUT_S = 10
 Start = Callable[..., WebServer]
@@ -360,8 +361,7 @@ def test_a_missing_extra_is_named(session: FakeSession, monkeypatch: pytest.Monk
         serve(session, ServeSettings(port=0))
 
 
-def test_no_outgoing_connection_is_made() -> None:
-    """In a process of its own, whose every attempt is heard by an audit hook, also one to look up a name."""
+def test_no_outgoing_connection_is_made_by_a_live_run_with_its_page() -> None:
     root = Path(realtime.__file__).resolve().parent.parent
     with subprocess.Popen(
         [sys.executable, "-m", "tests.web.watched_server"],
@@ -373,13 +373,16 @@ def test_no_outgoing_connection_is_made() -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         port = int(process.stdout.readline())
-        for path in ("/", "/static/page.js", "/description", "/snapshot.jpg", "/events"):
+        for path in ("/", "/static/page.js", "/description", "/snapshot.jpg", "/events", "/feed.mjpg"):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
             connection.request("GET", path)
             assert connection.getresponse().read(10)
             connection.close()
         process.stdin.write("\n")
         process.stdin.flush()
-        attempts = json.loads(process.stdout.readline())
+        seen = json.loads(process.stdout.readline())
 
-    assert attempts == [["socket.getaddrinfo", "127.0.0.1"]]  # the address that it listens on
+    assert seen["attempts"] == [["socket.getaddrinfo", "127.0.0.1"]]  # the address that it listens on
+    assert seen["peers"] == []
+    # Where there is no network, or no /proc, there is nothing to see.
+    assert seen["control"] in ([CONTROL_ADDRESS], [])
