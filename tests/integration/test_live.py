@@ -23,11 +23,10 @@ from realtime.live_frame import LiveFrame, Subscription
 from realtime.live_session import LiveSession
 from realtime.live_settings import LiveControls, LiveSettings
 from realtime.live_source import LiveSource, PushSource
-from realtime.microphone import BlockListener
 from realtime.picture import Picture as StillPicture
 from realtime.style_choice import StyleChoice, choose_style
 from realtime.video_sink import VideoFileSink
-from tests.live import PATIENCE_S, MjpegServer, Picture, ScriptedSource, noise, until
+from tests.live import PATIENCE_S, HearingStream, MjpegServer, Picture, ScriptedSource, noise, until
 from tests.media import numbered, read_frames, read_number
 from tests.unit.fakes import FakeEngine
 
@@ -401,33 +400,6 @@ def test_a_camera_that_changes_its_size_is_recorded_on_at_the_first_size(
     assert first[24, 32, 0] > 150
     assert last[24, 32, 2] > 150
     assert last[24, 4].max() < 50  # what the other shape leaves free
-
-
-class HearingStream:
-    """A microphone in place of PortAudio's, that hears a block every 20 ms until it is pulled out."""
-
-    rate_hz, channels = 48_000, 1
-
-    def __init__(self, device: str, on_block: BlockListener, on_end: Callable[[], None]) -> None:
-        self._on_block, self._on_end = on_block, on_end
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._hear)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def pull_out(self) -> None:
-        self._closed.set()
-        self._on_end()
-
-    def close(self) -> None:
-        self._closed.set()
-        self._thread.join()
-
-    def _hear(self) -> None:
-        while not self._closed.wait(0.02):
-            now_s = time.monotonic()
-            self._on_block(np.full((960, 1), 9_000, np.int16), now_s - 0.02, now_s)
 
 
 def test_a_microphone_that_is_pulled_out_is_a_message_and_the_recording_goes_on(
