@@ -81,19 +81,21 @@ def _run(
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdout is not None
         assert process.stderr is not None
-        address = next((line for line in process.stderr if line.startswith(_PAGE)), None)
-        if address is None:
-            raise SystemExit("the program has not begun to serve")
-        port = int(address.rstrip().rstrip("/").rpartition(":")[2])
+        said: list[str] = []
+        while not said or not said[-1].startswith(_PAGE):
+            line = process.stderr.readline()
+            if not line:
+                raise SystemExit("the program has not begun to serve: " + " ".join(said))
+            said.append(line.rstrip())
+        port = int(said[-1].rstrip("/").rpartition(":")[2])
         state = StateReader(port)
         feeds = [FeedClient(port) for _ in range(clients)]
         silent = [stall(port) for _ in range(stalled)]
-        said: list[str] = []
-        listener = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
-        listener.start()
         memory_mb = _memory_until_end(process, seconds + QUIT_TIMEOUT_S)
-        left = json.loads(process.communicate()[0] or "{}")
+        said += process.stderr.read().splitlines()
+        left = json.loads(process.stdout.read() or "{}")
     for client in silent:
         client.close()
     status = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
@@ -110,6 +112,7 @@ def _run(
         **_sizes(state),
         **_memory(memory_mb, seconds),
         "messages": state.messages,
+        "summary": said[-1],
         **left,
     }
 
