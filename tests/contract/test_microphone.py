@@ -1,5 +1,6 @@
 """A microphone's sound is in a recording, in time with the picture, whatever the clock of the one who hands it over."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -13,10 +14,10 @@ import pytest
 
 import realtime.microphone
 from realtime.color import SDR_TAGS
-from realtime.encoder import choose_encoder
 from realtime.errors import InputError, UsageError
 from realtime.frame import Frame
 from realtime.microphone import SILENT_S, WAITING_MAX_S, BlockListener, Microphone, open_stream, require_microphone
+from realtime.recorder import _encoder
 from realtime.sound_track import SoundTrack
 from realtime.video_info import VideoInfo
 from realtime.video_sink import VideoFileSink
@@ -26,6 +27,8 @@ BLOCK_S = 0.02
 # What lip-sync tolerates is 45 ms; half of it is for the recording, half for the devices.
 IN_STEP_S = 0.025
 CLICK_LEVEL = 20_000
+# What a kill may cost: a fragment, and what waits for the microphone.
+LOST_S = 2.2
 # The clock of the stand-in has another origin than that of the run.
 ORIGIN_S = 7_000.0
 
@@ -131,10 +134,19 @@ def test_one_that_is_closed_is_not_told(
 
 
 def _record(
-    path: Path, microphone: Microphone, stream: FakeStream, clock: FakeTime, *, clicks: set[int], deaf: range = range(0)
+    path: Path,
+    microphone: Microphone,
+    stream: FakeStream,
+    clock: FakeTime,
+    *,
+    clicks: set[int],
+    deaf: range = range(0),
+    killed: Path | None = None,
 ) -> None:
-    """Record 3 s in which blocks of `clicks` are white and loud; in those of `deaf` nothing is heard."""
-    codec = "vp9" if path.suffix == ".webm" else "h264"
+    """Record 3 s in which blocks of `clicks` are white and loud; in those of `deaf` nothing is heard.
+
+    `killed` gets what is on the disk before the end.
+    """
     info = VideoInfo(
         width=64,
         height=48,
@@ -147,7 +159,7 @@ def _record(
     )
     track = SoundTrack(microphone, began_s=clock.now_s)
     with VideoFileSink(
-        path, info=info, encoder=choose_encoder(codec), copier=track, overwrite=False, recording=True
+        path, info=info, encoder=_encoder(path, 50), copier=track, overwrite=False, recording=True
     ) as sink:
         for block in range(150):
             white = 255 if block in clicks else 0
@@ -156,6 +168,8 @@ def _record(
             clock.now_s += BLOCK_S
             if block not in deaf:
                 stream.hear(level=CLICK_LEVEL if block in clicks else 0, late_s=0.1 if block % 7 == 0 else 0)
+        if killed is not None:
+            shutil.copy(path, killed)
         sink.finish()
 
 
@@ -220,6 +234,22 @@ def test_a_microphone_that_is_deaf_from_the_start_leaves_the_picture_whole(
 
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 150
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("deaf", [range(0), range(25, 150)])
+def test_what_is_on_the_disk_plays_also_when_the_microphone_has_failed(
+    suffix: str, deaf: range, microphone: Microphone, stream: FakeStream, clock: FakeTime, tmp_path: Path
+) -> None:
+    killed = tmp_path / f"killed{suffix}"
+
+    _record(tmp_path / f"out{suffix}", microphone, stream, clock, clicks={10}, deaf=deaf, killed=killed)
+
+    flashes, clicks = _flashes_and_clicks(killed)
+    assert clicks == pytest.approx(flashes, abs=IN_STEP_S)
+    with av.open(str(killed)) as container:
+        frames = sum(1 for _ in container.decode(video=0))
+    assert frames > 50 * (3 - LOST_S)
 
 
 class FakePortAudio:
