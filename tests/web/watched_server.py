@@ -1,8 +1,9 @@
 """A live run with its page in a process whose every attempt to reach out is written down; run as a program.
 
-It prints its port, and after a line on standard input what was seen, as JSON: `attempts` by an audit hook (who was
-connected or sent to, which names were looked up), `peers` that sockets of this process were connected to, whoever
-opened them, native libraries too, and `control`: the same after a connection that must be seen.
+Its pictures are those of the sample clip, with the argument `browser` those of a browser. It prints its port, and after
+a line on standard input what was seen, as JSON: `attempts` by an audit hook (who was connected or sent to, which names
+were looked up), `peers` that sockets of this process were connected to, whoever opened them, native libraries too, and
+`control`: the same after a connection that must be seen.
 """
 
 import json
@@ -56,6 +57,7 @@ def main() -> None:
 
     from realtime.live_session import LiveSession
     from realtime.live_settings import LiveControls, LiveSettings
+    from realtime.live_source import PushSource
     from realtime.paced_source import PacedFileSource
     from realtime.serve_settings import ServeSettings
     from realtime.style_choice import choose_style
@@ -70,13 +72,14 @@ def main() -> None:
 
     looking = threading.Thread(target=look)
     looking.start()
-    source = PacedFileSource(SAMPLE, loop=True)
+    camera = PushSource() if "browser" in sys.argv[1:] else None
+    source = camera or PacedFileSource(SAMPLE, loop=True)
     settings, controls = LiveSettings(), LiveControls(size=144)
     with (
         LiveSession(source, choose_style(("starry-night",)), settings=settings, controls=controls) as session,
-        serve(session, ServeSettings(port=0)) as server,
+        serve(session, ServeSettings(port=0), camera=camera) as server,
     ):
-        while session.snapshot() is None and not session.wait(0.05):
+        while camera is None and session.snapshot() is None and not session.wait(0.05):
             pass
         sys.stdout.write(f"{server.port}\n")
         sys.stdout.flush()
