@@ -1,8 +1,8 @@
-"""A bounded hand-over between two threads that a failure anywhere can end: the only queue of the pipeline."""
+"""A bounded hand-over between two threads that a failure anywhere can end, and the threads at its ends."""
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -10,6 +10,22 @@ Item = TypeVar("Item")
 
 class Stopped(Exception):
     """The run has been stopped; the thread that sees this returns."""
+
+
+def channel_thread(
+    name: str, work: Callable[[], None], *, on_failure: Callable[[BaseException], None]
+) -> threading.Thread:
+    """Return a thread, not yet started, whose work Stopped ends quietly; any other error is handed to `on_failure`."""
+
+    def run() -> None:
+        try:
+            work()
+        except Stopped:
+            pass
+        except BaseException as error:
+            on_failure(error)
+
+    return threading.Thread(target=run, name=name, daemon=True)
 
 
 class Channel(Generic[Item]):

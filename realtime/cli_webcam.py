@@ -65,6 +65,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     from .live_session import LiveSession
     from .live_source import PushSource
     from .live_window import LiveWindow, require_display
+    from .microphone import require_microphone
     from .style_choice import choose_style
     from .virtual_camera import open_virtual_camera
     from .web import serve
@@ -82,6 +83,8 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         require_display()
     if options.source == _BROWSER and page is None:
         raise UsageError("the browser's camera comes through the page: add --serve")
+    if settings.microphone is not None:
+        require_microphone(settings.microphone)
     browser_camera = PushSource() if options.source == _BROWSER else None
     source = browser_camera or open_live_source(options.source, settings)
     style = choose_style(settings.style, settings.mix)

@@ -1,27 +1,34 @@
 """`stylize doctor`: what works on this machine, what does not, and what to do about it; fit for a bug report.
 
-Every line is the result of trying: engines run a frame, encoders encode one, weights are hashed. Cameras are only
-listed, since opening one switches its light on. Nothing private is in it: no paths of the home folder, no owners.
+Every line is the result of trying: engines run a frame, encoders encode one, weights are hashed, ports are bound.
+Cameras and microphones are only listed, since pictures and sound would switch their lights on. Nothing private is in
+it: no paths of the home folder, no owners.
 """
 
 import os
 import platform
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from . import __version__
-from .camera_address import list_cameras
+from .camera_address import CameraAddress, list_cameras
+from .camera_modes import list_modes
 from .catalogue import Style, load_styles, read_model, verify_style
 from .encoder import AUTO_ENCODERS, choose_encoder
 from .engine import ENGINES_OF_DEVICE, open_engine
 from .errors import StylizeError
 from .job_report import versions
+from .microphone import list_microphones
+from .serve_settings import DEFAULT_HOST, DEFAULT_PORT
 from .settings import DEFAULT_STYLE
 from .virtual_camera import LOAD_LOOPBACK, VIRTUAL_DEVICES, find_loopback
 
@@ -29,6 +36,7 @@ WORKS, MISSING, BROKEN = "works", "missing", "broken"
 _TRIED_SIZE_PX = (64, 96)
 # Devices that a system cannot have are not worth a line.
 _SYSTEM_OF_DEVICE = {"coreml": "darwin", "directml": "win32"}
+_PAGE_PACKAGES = ("aiortc", "starlette", "uvicorn")
 _EXCLUSIVE_CAPS = Path("/sys/module/v4l2loopback/parameters/exclusive_caps")
 _SECURE_BOOT = Path("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
 
@@ -121,9 +129,51 @@ def _check_cameras() -> _Checked:
         yield "camera", MISSING, "none is connected, or this program may not see it"
     for camera in cameras:
         forbidden = camera.device is not None and not os.access(camera.device, os.R_OK | os.W_OK)
-        state = BROKEN if forbidden else WORKS
-        advice = "; it may not be opened by you: sudo usermod -aG video $USER" if forbidden else ""
-        yield str(camera.target), state, f"{without_owner(camera.label)}{advice}"
+        told = "may not be opened by you: sudo usermod -aG video $USER" if forbidden else _modes(camera)
+        yield str(camera.target), BROKEN if forbidden else WORKS, f"{without_owner(camera.label)}{told and ': '}{told}"
+
+
+def _modes(camera: CameraAddress) -> str:
+    """Return codecs with sizes in pixels and frames a second, empty where the system does not tell them."""
+    if camera.device is None:
+        return ""
+    try:
+        modes = list_modes(camera.device)
+    except OSError as error:
+        return f"its modes cannot be read ({error.strerror})"
+    codecs = groupby(modes, lambda mode: mode.codec)
+    return "; ".join(f"{codec} {', '.join(map(str, each))}" for codec, each in codecs) or "it gives no video"
+
+
+def _check_microphones() -> _Checked:
+    try:
+        names = list_microphones()
+    except StylizeError as error:
+        yield "microphone", MISSING, str(error)
+        return
+    if not names:
+        yield "microphone", MISSING, "none is connected, or this program may not hear it"
+    for index, name in names.items():
+        yield str(index), WORKS, without_owner(name)
+
+
+def _check_page() -> _Checked:
+    missing = [name for name in _PAGE_PACKAGES if find_spec(name) is None]
+    if missing:
+        yield "packages", MISSING, f"for --serve, {', '.join(missing)}: pip install 'stylecast[web]'"
+    else:
+        yield "packages", WORKS, "installed for --serve"
+    with socket.socket() as listener:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((DEFAULT_HOST, DEFAULT_PORT))
+        except OSError as error:
+            advice = "a Stylecast that runs already, or another program; give another: --serve PORT"
+            yield f"port {DEFAULT_PORT}", MISSING, f"in use ({error.strerror}), by {advice}"
+        else:
+            reach = "answers this machine alone, others are refused; with --host they need the link and its token"
+            yield f"port {DEFAULT_PORT}", WORKS, f"free; --serve {reach}"
 
 
 def _check_virtual_cameras() -> _Checked:
@@ -164,5 +214,7 @@ _CHECKS: dict[str, Callable[[], _Checked]] = {
     "style": _check_styles,
     "encoder": _check_encoders,
     "camera": _check_cameras,
+    "microphone": _check_microphones,
     "virtual camera": _check_virtual_cameras,
+    "page": _check_page,
 }

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .channel import Channel, Stopped
+from .channel import Channel, channel_thread
 from .finish import finish
 from .governor import Governor
 from .live_frame import LiveFrame
@@ -98,7 +98,7 @@ class LiveLoop:
         self._governor = Governor(wanted_fps=fps, start_px=bank.view.size_px or 0)
         self._last_input: NDArray[np.uint8] | None = None
         self._threads = [
-            threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+            channel_thread(name, work, on_failure=self._fail)
             for name, work in (("capture", self._capture), ("feed", self._feed), ("finish", self._finish))
         ]
 
@@ -120,15 +120,10 @@ class LiveLoop:
                 thread.join(_JOIN_TIMEOUT_S)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _guarded(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Stopped:
-            pass
-        except BaseException as error:
-            self.error = self.error or error
-            self.ended.set()
-            self._stylized.stop()
+    def _fail(self, error: BaseException) -> None:
+        self.error = self.error or error
+        self.ended.set()
+        self._stylized.stop()
 
     def _capture(self) -> None:
         for frame in self._source.frames(self.ended):

@@ -8,6 +8,7 @@ Every method may be called from any thread and none waits for the network.
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from .catalogue import is_any_style, load_styles
@@ -18,12 +19,14 @@ from .live_loop import LiveLoop
 from .live_settings import LiveControls, LiveSettings
 from .live_source import LiveSource
 from .live_status import LiveStatus, SinkStatus
+from .microphone import Microphone
 from .picture import Picture
 from .recorder import RECORDING_DEPTH, Recorder
 from .style_bank import StyleBank
 from .style_choice import StyleChoice
 
 RECORD_SINK = "record"
+_MICROPHONE = "microphone"
 
 
 class LiveSession:
@@ -161,17 +164,26 @@ class LiveSession:
         Raises:
             UsageError: something is being recorded already, the file exists, or its suffix is unknown.
             OutputError: the encoder or the folder cannot be used.
+            InputError: the microphone cannot be used.
         """
         if self._recorder is not None:
             raise UsageError(f"{self._recorder.path} is being recorded already; stop that first")
         slot = self.subscribe(RECORD_SINK, depth=RECORDING_DEPTH)
+        device = self._settings.microphone
         try:
-            recorder = Recorder(path, slot, on_failure=self._recording_failed, fps=self._settings.fps)
+            recorder = Recorder(
+                path,
+                slot,
+                on_failure=self._recording_failed,
+                fps=self._settings.fps,
+                open_microphone=partial(self._open_microphone, device) if device is not None else None,
+            )
         except BaseException:
             self.unsubscribe(slot)
             raise
         self._recorder = recorder
         self.say(RECORD_SINK, "")
+        self.say(_MICROPHONE, "")
         recorder.start()
 
     def stop_recording(self) -> Path | None:
@@ -182,6 +194,13 @@ class LiveSession:
         self.unsubscribe(recorder.slot)
         recorder.stop()
         return recorder.path
+
+    def _open_microphone(self, device: str) -> Microphone:
+        return Microphone(
+            device,
+            on_failure=lambda fault: self.say(_MICROPHONE, f"{fault} The recording goes on without sound"),
+            clock=self._clock,
+        )
 
     def _recording_failed(self, recorder: Recorder) -> None:
         """Called by a recorder that failed, in its thread."""

@@ -118,6 +118,9 @@ class LiveSettings:
     record: Path | None = option(
         None, none="nothing", parse=_path, metavar="FILE", help="record from the start on: .mp4, .mov, .mkv or .webm"
     )
+    microphone: str | None = option(
+        None, none="none", metavar="auto|NAME", help="record the sound of this microphone, too; auto is the system's"
+    )
     vcam: str | None = option(
         None,
         none="none",

@@ -11,7 +11,6 @@ output stays what the network makes of every frame, else also where no differenc
 Memory is bounded by the two channels. The first error stops every thread and is raised to the caller.
 """
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -19,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .channel import Channel, Stopped
+from .channel import Channel, Stopped, channel_thread
 from .finish import finish
 from .frame import Frame
 from .meters import StageMeter
@@ -77,7 +76,7 @@ class FilePipeline:
     def run(self, on_frame: Callable[[Frame], None]) -> int:
         """Process all frames and return their number; `on_frame` is called after each was written."""
         threads = [
-            threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+            channel_thread(name, work, on_failure=self._fail)
             for name, work in (("decode", self._decode), ("smooth", self._smooth))
         ]
         for thread in threads:
@@ -100,14 +99,9 @@ class FilePipeline:
             raise self._errors[0]
         return frames
 
-    def _guarded(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Stopped:
-            pass
-        except BaseException as error:
-            self._errors.append(error)
-            self._stop()
+    def _fail(self, error: BaseException) -> None:
+        self._errors.append(error)
+        self._stop()
 
     def _stop(self) -> None:
         self._stylized.stop()

@@ -10,8 +10,10 @@ from .encoder import EncoderChoice, choose_encoder, require_container
 from .errors import OutputError, StylizeError, UsageError
 from .frame import Frame
 from .live_frame import LiveFrame, Subscription
+from .microphone import Microphone
 from .output_file import require_suffix
 from .overlay import letterbox
+from .sound_track import SoundTrack
 from .video_info import VideoInfo
 from .video_sink import VideoFileSink, output_format
 
@@ -34,14 +36,23 @@ class Recorder:
     `on_failure` is then called in the recorder's thread, and `fault` says what it was.
 
     The size is that of the first frame; frames of other sizes are letterboxed, messages left out. `seconds` is how
-    much is recorded.
+    much is recorded. The sound is that of the microphone which `open_microphone` returns.
 
     Raises:
         UsageError: the file exists already, or has an unknown suffix.
         OutputError: the folder is missing, or no encoder works here.
+        StylizeError: whatever `open_microphone` raises.
     """
 
-    def __init__(self, path: Path, slot: Subscription, *, on_failure: "Callable[[Recorder], None]", fps: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        slot: Subscription,
+        *,
+        on_failure: "Callable[[Recorder], None]",
+        fps: int,
+        open_microphone: Callable[[], Microphone] | None = None,
+    ) -> None:
         require_suffix(path, RECORDING_SUFFIXES)
         if path.exists():
             raise UsageError(f"the recording exists: {path}; give another file")
@@ -54,6 +65,7 @@ class Recorder:
         self._on_failure = on_failure
         self._fps = fps
         self._encoder = _encoder(path, fps)
+        self._microphone = open_microphone() if open_microphone is not None else None
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
 
     def start(self) -> None:
@@ -73,6 +85,9 @@ class Recorder:
             reason = str(error)
         except Exception as error:  # the border of the thread: the run goes on without its recording
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        finally:
+            if self._microphone is not None:
+                self._microphone.close()
         self.fault = f"the recording has ended: {reason}"
         self._on_failure(self)
 
@@ -91,8 +106,9 @@ class Recorder:
             display_matrix=None,
             color_tags=SDR_TAGS,
         )
+        sound = SoundTrack(self._microphone, began_s=first.captured_s) if self._microphone is not None else None
         with VideoFileSink(
-            self.path, info=info, encoder=self._encoder, copier=None, overwrite=False, recording=True
+            self.path, info=info, encoder=self._encoder, copier=sound, overwrite=False, recording=True
         ) as sink:
             frame: LiveFrame | None = first
             last_ms = -1

@@ -3,7 +3,7 @@
 import os
 from math import lcm
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import av
 import av.error
@@ -17,10 +17,12 @@ from .errors import OutputError
 from .frame import Frame
 from .media import reason
 from .output_file import OutputFile, require_suffix, write_error
-from .stream_copy import StreamCopier
 from .video_info import VideoInfo, orientation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from fractions import Fraction
+
     from av.container import OutputContainer
     from av.video.stream import VideoStream
 
@@ -51,6 +53,8 @@ _MUXER_OPTIONS = {
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "1000000"}
 _CLUSTERED = {**_EXACT_TIMES, "cluster_time_limit": "1000"}
 _RECORDING_OPTIONS = {"mp4": _FRAGMENTED, "mov": _FRAGMENTED, "matroska": _CLUSTERED, "webm": _CLUSTERED}
+# Neither do they wait for a microphone that has failed: for a second instead of ten.
+_ON_THE_DISK = {"flush_packets": "1", "max_interleave_delta": "1000000"}
 # FFmpeg's own, and what leaves room for hours in the 32 bits that old players read.
 _MOVIE_TIMESCALE_MIN, _MOVIE_TIMESCALE_MAX = 1000, 10_000_000
 _FORMATS_WITHOUT_DISPLAY_MATRIX = frozenset({"mpegts"})
@@ -66,6 +70,28 @@ def output_format(path: Path) -> str:
     """
     require_suffix(path, FORMAT_OF_SUFFIX)
     return FORMAT_OF_SUFFIX[path.suffix.lower()]
+
+
+class Companions(Protocol):
+    """The streams that go into a file beside the video; see `StreamCopier` and `SoundTrack`."""
+
+    notes: list[str]
+
+    def time_bases(self) -> "list[Fraction]":
+        """Return the clocks of the streams whose times must be exact."""
+        ...
+
+    def add_streams(self, output: "OutputContainer", *, main_video: "Callable[[], VideoStream]") -> "VideoStream":
+        """Add the streams, and `main_video()` at its place among them; return that."""
+        ...
+
+    def copy_until(self, time_s: "Fraction", output: "OutputContainer") -> None:
+        """Write what begins up to `time_s` of the output."""
+        ...
+
+    def copy_rest(self, output: "OutputContainer") -> None:
+        """Write what is left, and finish the streams."""
+        ...
 
 
 class VideoFileSink:
@@ -85,7 +111,7 @@ class VideoFileSink:
         *,
         info: VideoInfo,
         encoder: EncoderChoice,
-        copier: StreamCopier | None,
+        copier: Companions | None,
         overwrite: bool,
         recording: bool = False,
     ) -> None:
@@ -170,7 +196,7 @@ class VideoFileSink:
     def _muxer_options(self) -> dict[str, str]:
         options = _MUXER_OPTIONS[self._format_name]
         if self._is_recording:
-            return {**_RECORDING_OPTIONS.get(self._format_name, options), "flush_packets": "1"}
+            return {**_RECORDING_OPTIONS.get(self._format_name, options), **_ON_THE_DISK}
         if self._format_name not in ("mp4", "mov"):
             return options
         # The start of each stream is stored in ticks of the movie, by default milliseconds.

@@ -1,6 +1,7 @@
 """Stand-ins for what a live run needs and a test machine lacks: time that obeys, a camera, a stream, a source."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.live_source import CapturedFrame, SourceState
+from realtime.microphone import BlockListener
 
 Picture = NDArray[np.uint8]
 # Generous: these machines also train networks. No test waits for it unless it fails.
@@ -100,6 +102,33 @@ class ScriptedSource:
 
     def close(self) -> None:
         self.closed = True
+
+
+class HearingStream:
+    """A microphone in place of PortAudio's, that hears a block every 20 ms until it is pulled out."""
+
+    rate_hz, channels = 48_000, 1
+
+    def __init__(self, device: str, on_block: BlockListener, on_end: Callable[[], None]) -> None:
+        self._on_block, self._on_end = on_block, on_end
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._hear)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def pull_out(self) -> None:
+        self._closed.set()
+        self._on_end()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _hear(self) -> None:
+        while not self._closed.wait(0.02):
+            now_s = time.monotonic()
+            self._on_block(np.full((960, 1), 9_000, np.int16), now_s - 0.02, now_s)
 
 
 class MjpegServer:

@@ -18,15 +18,16 @@ LINES_MAX = 350
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
     ("__init__", "errors"),
-    ("frame", "settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch"),
+    ("frame", "settings", "serve_settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch",
+     "camera_modes"),
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status", "camera_address"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
-     "live_keys", "stroke_detail"),
+     "live_keys", "stroke_detail", "microphone"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
         "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric", "repeat",
-        "split",
+        "split", "sound_track",
     ),
     ("pipeline", "loaded_style", "smoothing_watch", "live_style", "paced_source", "recorder",
      "virtual_camera"),
@@ -36,7 +37,6 @@ LAYERS = (
     ("live_window", "live_feed"),
     ("job_report",),
     ("video_job", "picture_job", "compare", "bench", "doctor"),
-    ("serve_settings",),
     ("web.newest", "web.limits", "web.guard", "web.control_options", "web.recordings", "web.style_pictures"),
     ("web.relay", "web.page_state"),
     ("web.browser_camera",),
@@ -56,9 +56,10 @@ SIBLINGS = {
     ("stylizer", "style_code"),
     ("finish", "stylizer"),
     ("video_sink", "encoder"),
-    ("video_sink", "stream_copy"),
 }
-HEAVY = ("numpy", "cv2", "av", "onnxruntime", "openvino", "tqdm", "PIL", "starlette", "uvicorn", "aiortc")
+HEAVY = (
+    "numpy", "cv2", "av", "onnxruntime", "openvino", "tqdm", "PIL", "starlette", "uvicorn", "aiortc", "sounddevice",
+)  # fmt: skip
 FORBIDDEN = {
     "realtime": {"torch", "torchvision", "training", "export", "tests", "samples", "benchmarks"},
     "training": {"realtime", "export", "tests", "samples", "benchmarks"},

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,10 +26,11 @@ _WAIT_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """A frame as JPEG; the left `input_width_px` columns are the input."""
+    """A frame as JPEG; the left `input_width_px` columns are the input; `captured_unix_s` counts from 1970."""
 
     jpeg: bytes
     input_width_px: int
+    captured_unix_s: float
 
 
 class FrameRelay:
@@ -61,14 +63,17 @@ class FrameRelay:
         self._thread.join()
 
     async def mjpeg(self, view: str) -> AsyncGenerator[bytes, None]:
-        """Yield the parts of a multipart stream, the next one only when the client has taken the last."""
+        """Yield the parts of a multipart stream, the next one only when the client has taken the last.
+
+        Each part tells when its frame was captured as X-Timestamp, seconds since 1970, as mjpg-streamer does.
+        """
         # The boundary goes after each picture, not before: browsers show a part when they have seen its end.
         yield f"--{BOUNDARY}\r\n".encode()
         with self.reading(view):
             async for frame in self._encoded[view].each():
                 head = (
                     f"Content-Type: image/jpeg\r\nContent-Length: {len(frame.jpeg)}\r\n"
-                    f"X-Input-Width: {frame.input_width_px}\r\n\r\n"
+                    f"X-Timestamp: {frame.captured_unix_s:.6f}\r\nX-Input-Width: {frame.input_width_px}\r\n\r\n"
                 )
                 yield b"".join((head.encode(), frame.jpeg, f"\r\n--{BOUNDARY}\r\n".encode()))
 
@@ -105,7 +110,14 @@ class FrameRelay:
             self._put(self.frames, frame)
         for view, newest in self._encoded.items():
             if self._readers[view]:
-                self._put(newest, _encode(frame, view))
+                self._put(newest, self._encode(frame, view))
+
+    def _encode(self, frame: LiveFrame, view: str) -> EncodedFrame:
+        captured_unix_s = time.time() - (self._session.clock() - frame.captured_s)
+        if view == "output" or frame.input.shape[0] != frame.output.shape[0]:
+            return EncodedFrame(_jpeg(frame.output, JPEG_QUALITY), 0, captured_unix_s)
+        both = np.hstack((frame.input, frame.output))
+        return EncodedFrame(_jpeg(both, JPEG_QUALITY), frame.input.shape[1], captured_unix_s)
 
     def _put(self, newest: Newest[Any], value: Any) -> None:
         try:
@@ -117,13 +129,6 @@ class FrameRelay:
 def snapshot_jpeg(frame: LiveFrame) -> bytes:
     """Return the output as JPEG of high quality."""
     return _jpeg(frame.output, SNAPSHOT_QUALITY)
-
-
-def _encode(frame: LiveFrame, view: str) -> EncodedFrame:
-    if view == "output" or frame.input.shape[0] != frame.output.shape[0]:
-        return EncodedFrame(_jpeg(frame.output, JPEG_QUALITY), 0)
-    both = np.hstack((frame.input, frame.output))
-    return EncodedFrame(_jpeg(both, JPEG_QUALITY), frame.input.shape[1])
 
 
 def _jpeg(rgb: NDArray[np.uint8], quality: int) -> bytes:

@@ -1,5 +1,6 @@
 """Serves the page from a thread of its own, with one event loop, until it is closed."""
 
+import asyncio
 import os
 import secrets
 import socket
@@ -21,8 +22,9 @@ from .guard import TOKEN_PARAMETER, Admission, Guard
 # pictures for who is slow.
 SEND_BUFFER_BYTES = 256 * 1024
 BACKLOG = 64
-# Feeds end when they are asked to; only clients that hang are left when this has passed.
-SHUTDOWN_TIMEOUT_S = 1
+# Feeds end when they are asked to; only clients that hang are left when this has passed, and are let go. Whatever is
+# left after the second, uvicorn leaves to itself with an error.
+CLIENTS_TIMEOUT_S, SHUTDOWN_TIMEOUT_S = 0.7, 3
 # Far more than a few pages and players need; the next one is told that the server is busy.
 CONNECTIONS_MAX = 128
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})
@@ -91,7 +93,13 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._page.end_streams()
+        asyncio.get_running_loop().call_later(CLIENTS_TIMEOUT_S, self._let_clients_go)
         await super().shutdown(sockets)
+
+    def _let_clients_go(self) -> None:
+        """Throw away what waits for clients that do not read, whose sockets would stay open until they do."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 def _config(app: ASGIApp, settings: ServeSettings) -> uvicorn.Config:

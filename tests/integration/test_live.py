@@ -8,9 +8,11 @@ from itertools import count, pairwise, repeat
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
+import realtime.microphone
 import realtime.style_bank
 from realtime.camera_address import find_camera
 from realtime.camera_source import CameraSource
@@ -24,7 +26,7 @@ from realtime.live_source import LiveSource, PushSource
 from realtime.picture import Picture as StillPicture
 from realtime.style_choice import StyleChoice, choose_style
 from realtime.video_sink import VideoFileSink
-from tests.live import PATIENCE_S, MjpegServer, Picture, ScriptedSource, noise, until
+from tests.live import PATIENCE_S, HearingStream, MjpegServer, Picture, ScriptedSource, noise, until
 from tests.media import numbered, read_frames, read_number
 from tests.unit.fakes import FakeEngine
 
@@ -379,6 +381,67 @@ def test_a_recording_has_the_times_of_capture(name: str, engines: dict[str, Fake
     for item in recorded:
         at_ms = captured_ms[read_number(item.rgb)] - captured_ms[first]
         assert 1000 * float(item.pts_s) == pytest.approx(at_ms, abs=1.1)
+
+
+def test_a_camera_that_changes_its_size_is_recorded_on_at_the_first_size(
+    engines: dict[str, FakeEngine], tmp_path: Path
+) -> None:
+    engines["test"] = FakeEngine()
+    red, blue = np.array([200, 0, 0], np.uint8), np.array([0, 0, 200], np.uint8)
+    pictures = (np.full((48, 64, 3), red) if index < 20 else np.full((96, 32, 3), blue) for index in range(40))
+    with session_of(source_of(pictures, pause_s=0.02)) as session:
+        session.start_recording(tmp_path / "out.mp4")
+        until(lambda: (snapshot := session.snapshot()) is not None and snapshot.index > 35)
+        assert not session.status().message
+        session.stop_recording()
+
+    first, *_, last = (item.rgb for item in read_frames(tmp_path / "out.mp4"))
+    assert first.shape == last.shape == (48, 64, 3)
+    assert first[24, 32, 0] > 150
+    assert last[24, 32, 2] > 150
+    assert last[24, 4].max() < 50  # what the other shape leaves free
+
+
+def test_a_microphone_that_is_pulled_out_is_a_message_and_the_recording_goes_on(
+    engines: dict[str, FakeEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams: list[HearingStream] = []
+
+    def open_stream(*arguments: Any) -> HearingStream:
+        streams.append(HearingStream(*arguments))
+        return streams[-1]
+
+    monkeypatch.setattr(realtime.microphone, "open_stream", open_stream)
+    with session_of(source_of(), microphone="auto") as session:
+        session.start_recording(tmp_path / "out.mp4")
+        until(lambda: (session.status().recording_s or 0) > 0.5)
+        assert not session.status().message
+        streams[0].pull_out()
+        until(lambda: "no sound any more" in session.status().message)
+        until(lambda: (session.status().recording_s or 0) > 1.5)
+        session.stop_recording()
+        session.start_recording(tmp_path / "again.mp4")
+        assert not session.status().message
+
+    assert read_frames(tmp_path / "out.mp4")[-1].pts_s > 1.4
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        heard = sum(frame.samples for frame in container.decode(audio=0)) / 48_000
+    assert 0.2 < heard < 1.2
+
+
+def test_a_microphone_that_is_not_there_is_no_recording(
+    engines: dict[str, FakeEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise InputError("there is no such microphone")
+
+    monkeypatch.setattr(realtime.microphone, "open_stream", refuse)
+    with session_of(source_of(), microphone="C920") as session:
+        with pytest.raises(InputError, match="no such microphone"):
+            session.start_recording(tmp_path / "out.mp4")
+        assert session.status().recording_s is None
+        assert not session.status().sinks
+    assert not list(tmp_path.iterdir())
 
 
 def test_only_one_recording_at_a_time_and_none_over_a_file(engines: dict[str, FakeEngine], tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+import realtime.microphone
 from realtime.cli_webcam import main
+from realtime.errors import InputError
 from tests.live import PATIENCE_S, noise, until
 from tests.media import read_frames, write_clip
 
@@ -132,6 +134,23 @@ def test_a_camera_that_is_not_there_is_told_and_waited_for(
     assert _run("77", "--seconds", "2", style=identity_style) == 0
     if sys.platform == "linux":
         assert "camera 77 is not there; plug it in" in capsys.readouterr().err
+
+
+def test_a_microphone_that_is_not_there_is_told_before_anything_begins(
+    clip: Path,
+    identity_style: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(*_: object) -> None:
+        raise InputError("the microphone 'C920' cannot be used")
+
+    monkeypatch.setattr(realtime.microphone, "open_stream", refuse)
+
+    assert _run(clip, "--record", tmp_path / "out.mp4", "--microphone", "C920", style=identity_style) == 1
+    assert capsys.readouterr().err.strip() == "stylize-webcam: the microphone 'C920' cannot be used"
+    assert not (tmp_path / "out.mp4").exists()
 
 
 @pytest.mark.parametrize(

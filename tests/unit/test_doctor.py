@@ -1,12 +1,14 @@
 """The doctor tries things, tells faults with their fix, never fails itself, and gives nothing private away."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 
 import realtime.doctor
 from realtime.camera_address import CameraAddress
+from realtime.camera_modes import CameraMode
 from realtime.catalogue import load_catalogue
 from realtime.cli import main
 from realtime.doctor import BROKEN, MISSING, WORKS, Finding, examine, without_home, without_owner
@@ -77,6 +79,39 @@ def test_cameras_are_listed_with_what_keeps_them_from_opening(monkeypatch: pytes
     assert listed["0"].detail == "Phone"
     assert listed["2"].state == BROKEN
     assert "usermod" in listed["2"].detail
+
+
+@pytest.mark.usefixtures("quick")
+def test_cameras_are_listed_with_their_modes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    camera = CameraAddress(0, 0, "C920", tmp_path / "video0")
+    (tmp_path / "video0").touch()
+    modes = [CameraMode("MJPG", 1280, 720, 30), CameraMode("MJPG", 640, 480, 60), CameraMode("YUYV", 640, 480, 0)]
+    monkeypatch.setattr(realtime.doctor, "list_cameras", lambda: [camera])
+    monkeypatch.setattr(realtime.doctor, "list_modes", lambda device: modes)
+
+    assert found("camera")["0"].detail == "C920: MJPG 1280x720 at 30, 640x480 at 60; YUYV 640x480"
+
+
+@pytest.mark.usefixtures("quick")
+def test_microphones_are_listed_without_their_owners(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(realtime.doctor, "list_microphones", lambda: {3: "Ann\u2019s AirPods"})
+
+    assert found("microphone")["3"].detail == "AirPods"
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_port_of_the_page_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        monkeypatch.setattr(realtime.doctor, "DEFAULT_PORT", port)
+        listener.listen()
+        taken = found("page")[f"port {port}"]
+    free = found("page")[f"port {port}"]
+
+    assert (taken.state, free.state) == (MISSING, WORKS)
+    assert "--serve PORT" in taken.detail
+    assert "token" in free.detail
 
 
 @pytest.mark.usefixtures("quick")

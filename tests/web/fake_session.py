@@ -36,6 +36,7 @@ class FakeSession:
 
     def __init__(self, camera: PushSource | None = None) -> None:
         self.controls = LiveControls()
+        self.clock = time.monotonic
         self.message = ""
         self.pictures: list[tuple[str, Picture]] = []
         self.weights: list[float] = []

@@ -164,7 +164,7 @@ def test_nothing_is_sent_but_to_the_browser() -> None:
     """Addresses that an offer names, and names to be looked up in the network, are left alone."""
     named = ["9 1 udp 2130706431 203.0.113.7 9 typ host", "8 1 udp 2130706431 0000-1111.local 9 typ host"]
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.web.watched_server"],
+        [sys.executable, "-m", "tests.web.watched_server", "browser"],
         cwd=Path(realtime.__file__).resolve().parent.parent,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -176,8 +176,10 @@ def test_nothing_is_sent_but_to_the_browser() -> None:
         asyncio.run(asyncio.wait_for(_call(port, frames=3, candidates=named), TIMEOUT_S))
         process.stdin.write("\n")
         process.stdin.flush()
-        attempts = json.loads(process.stdout.readline())
+        seen = json.loads(process.stdout.readline())
 
+    attempts = seen["attempts"]
+    assert seen["peers"] == []
     assert attempts.pop(0) == ["socket.getaddrinfo", "127.0.0.1"]  # the address that it listens on
     assert attempts
     assert {event for event, _ in attempts} == {"socket.sendto"}

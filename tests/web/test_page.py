@@ -1,33 +1,28 @@
 """The page in a real Chromium, driven as people do: with keyboard, mouse and files."""
 
-import base64
 import io
-import os
 import re
-import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import av
-import numpy as np
 import pytest
 from PIL import Image
 
 pytest.importorskip("starlette", reason="the page needs the extra [web]")
 pytest.importorskip("playwright.sync_api", reason="tests of the page need playwright")
 
-from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect
 
 from realtime.catalogue import load_catalogue
 from realtime.live_source import PushSource
 from realtime.web.server import WebServer
 
-from .fake_session import FPS, FakeSession, moving_bar, wait_until
+from .fake_session import FPS, FakeSession, wait_until
+from .pixels import is_blue, is_grey, is_red, picture_file, read_lines, read_tone
 from .timestamp import BITS, BLACK, BLOCKS, WHITE, age_ms, read_stamp
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 Start = Callable[..., WebServer]
 # As in test_browser_camera; a browser keeps some frames back on top of it.
 LATENCY_MAX_MS = 2000
@@ -49,75 +44,6 @@ navigator.mediaDevices.getUserMedia = async () => {{
   return canvas.captureStream(30);
 }};
 """
-READ_PIXELS = """([selector]) => {
-  const source = document.querySelector(selector);
-  const width = source.videoWidth || source.width, height = source.videoHeight || source.height;
-  if (!width) return null;
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d");
-  context.drawImage(source, 0, 0);
-  const pixels = context.getImageData(0, 0, width, height).data;
-  return { width, height, now: performance.now(), pixels: btoa(String.fromCharCode.apply(null, pixels.filter(
-    (_, index) => Math.floor(index / 4 / width) % 30 === 15))) };
-}"""
-
-
-@pytest.fixture(scope="session")
-def camera_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Render the clip that the browser takes for its camera."""
-    path = tmp_path_factory.mktemp("camera") / "bar.y4m"
-    with path.open("wb") as file:
-        height, width = moving_bar(0).shape[:2]
-        file.write(f"YUV4MPEG2 W{width} H{height} F{FPS}:1 Ip A1:1 C420jpeg\n".encode())
-        for index in range(FPS):
-            frame = av.VideoFrame.from_ndarray(moving_bar(index), format="rgb24").reformat(format="yuv420p")
-            file.write(b"FRAME\n" + frame.to_ndarray().tobytes())
-    return path
-
-
-@pytest.fixture(scope="session")
-def browser(camera_clip: Path) -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    arguments = [
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={camera_clip}",
-        *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
-    ]
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=found, args=arguments)
-        except Error as error:
-            pytest.skip(f"no Chromium can be started: {error.message.splitlines()[0]}")
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the browser complained of: errors of scripts and breaches of the policy. A test may empty it."""
-    return []
-
-
-@pytest.fixture
-def open_page(context: BrowserContext, complaints: list[str]) -> Iterator[Callable[[WebServer], Page]]:
-    def open_tab(server: WebServer) -> Page:
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.goto(server.link)
-        page.wait_for_selector(".card")
-        return page
-
-    yield open_tab
-    assert complaints == []
 
 
 @pytest.fixture
@@ -125,48 +51,12 @@ def page(any_style: None, start: Start, open_page: Callable[[WebServer], Page]) 
     return open_page(start())
 
 
-def _lines(page: Page, selector: str = "#picture") -> tuple[np.ndarray, float] | None:
-    """Return some lines of the picture shown, (N, W, 3) uint8 RGB, and the time of the browser in ms."""
-    read = page.evaluate(READ_PIXELS, [selector])
-    if read is None:
-        return None
-    pixels = np.frombuffer(base64.b64decode(read["pixels"]), np.uint8)
-    return pixels.reshape(-1, read["width"], 4)[..., :3], read["now"]
-
-
-def _tone(page: Page, part: slice = slice(None), selector: str = "#picture") -> tuple[int, int, int]:
-    """Return the median colour of the columns in `part`; the bar does not count."""
-    read = _lines(page, selector)
-    if read is None:
-        return 0, 0, 0
-    red, green, blue = np.median(read[0][:, part], (0, 1)).astype(int)
-    return int(red), int(green), int(blue)
-
-
-def _is_blue(tone: tuple[int, int, int]) -> bool:
-    return tone[2] > 2 * tone[0] > 0
-
-
-def _is_red(tone: tuple[int, int, int]) -> bool:
-    return tone[0] > 2 * tone[2] > 0
-
-
-def _is_grey(tone: tuple[int, int, int]) -> bool:
-    return min(tone) > 50 and max(tone) - min(tone) < 12
-
-
-def _picture(tone: tuple[int, int, int]) -> dict[str, Any]:
-    buffer = io.BytesIO()
-    Image.new("RGB", (320, 240), tone).save(buffer, "PNG")
-    return {"name": "waves.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
-
-
 def test_the_picture_moves(page: Page) -> None:
-    wait_until(lambda: _is_blue(_tone(page)))
+    wait_until(lambda: is_blue(read_tone(page)))
 
     seen = set()
     for _ in range(20):
-        lines = _lines(page)
+        lines = read_lines(page)
         assert lines is not None
         seen.add(zlib.crc32(lines[0].tobytes()))
         page.wait_for_timeout(60)
@@ -180,7 +70,7 @@ def test_the_style_is_switched_from_the_keyboard(page: Page, session: FakeSessio
     for _ in range(names.index("starry-night") - names.index("great-wave")):
         page.keyboard.press("ArrowUp")
 
-    wait_until(lambda: _is_red(_tone(page)))
+    wait_until(lambda: is_red(read_tone(page)))
     assert session.status().style == "great-wave"
     expect(page.get_by_role("radio", name="The Great Wave")).to_be_checked()
 
@@ -190,7 +80,7 @@ def test_the_strength_acts_on_the_pixels(page: Page, session: FakeSession) -> No
     slider.focus()
     page.keyboard.press("Home")
 
-    wait_until(lambda: _is_grey(_tone(page)))
+    wait_until(lambda: is_grey(read_tone(page)))
     assert session.controls.strength == 0
     expect(page.locator(".control", has=slider).locator("output")).to_have_text("0 %")
 
@@ -207,22 +97,22 @@ def test_before_and_after_are_compared(page: Page) -> None:
 
     slider.fill("50")
 
-    wait_until(lambda: _is_grey(_tone(page, slice(0, 150))) and _is_blue(_tone(page, slice(170, None))))
+    wait_until(lambda: is_grey(read_tone(page, slice(0, 150))) and is_blue(read_tone(page, slice(170, None))))
     slider.fill("0")
-    wait_until(lambda: _is_blue(_tone(page, slice(0, 150))))
+    wait_until(lambda: is_blue(read_tone(page, slice(0, 150))))
 
 
 def test_a_picture_becomes_the_style_and_is_mixed(page: Page, session: FakeSession) -> None:
-    page.set_input_files("#file", _picture((250, 10, 10)))
-    wait_until(lambda: _is_red(_tone(page)))
-    page.set_input_files("#file", {**_picture((10, 10, 250)), "name": "night.png"})
-    wait_until(lambda: _is_blue(_tone(page)))
+    page.set_input_files("#file", picture_file((250, 10, 10)))
+    wait_until(lambda: is_red(read_tone(page)))
+    page.set_input_files("#file", {**picture_file((10, 10, 250)), "name": "night.png"})
+    wait_until(lambda: is_blue(read_tone(page)))
 
     page.get_by_role("slider", name="Share of waves.png").fill("1")
     page.get_by_role("slider", name="Share of night.png").fill("0.1")
 
     wait_until(lambda: session.weights == [1.0, 0.1])
-    wait_until(lambda: _is_red(_tone(page)))
+    wait_until(lambda: is_red(read_tone(page)))
     page.get_by_role("button", name="Remove night.png").click()
     expect(page.locator("#mix li")).to_have_count(1)
 
@@ -276,7 +166,7 @@ def test_a_reload_and_another_tab_agree(
     page.get_by_role("slider", name="Smoothing").fill("0.35")
     page.get_by_role("radio", name="The Great Wave").check(force=True)
     page.get_by_role("slider", name="Before and after").fill("40")
-    page.set_input_files("#file", _picture((1, 2, 3)))
+    page.set_input_files("#file", picture_file((1, 2, 3)))
     expect(page.locator("#mix li")).to_have_count(1)
     page.get_by_role("radio", name="Composition VII").check(force=True)
     wait_until(lambda: session.status().style == "composition-vii")
@@ -338,7 +228,7 @@ def test_the_bare_page_shows_the_picture_and_nothing_else(start: Start, context:
     page = context.new_page()
     page.goto(start().link + "feed")
 
-    wait_until(lambda: _is_blue(_tone(page)))
+    wait_until(lambda: is_blue(read_tone(page)))
     box = page.locator("#picture").bounding_box()
     assert box == {"x": 0, "y": 0, "width": 1280, "height": 900}
     assert page.locator("body").inner_text() == ""
@@ -351,7 +241,7 @@ def test_the_link_with_its_token_opens_the_page(start: Start, open_page: Callabl
 
     assert "token" in server.link
     assert page.url == server.address
-    wait_until(lambda: _is_blue(_tone(page)))
+    wait_until(lambda: is_blue(read_tone(page)))
     page.get_by_text("Use it elsewhere").click()
     token = server.link.partition("?")[2]
     expect(page.locator("#addresses")).to_contain_text(f"{server.address}feed.mjpg?{token}")
@@ -396,10 +286,10 @@ def camera_page(start: Start, open_page: Callable[[WebServer], Page]) -> Iterato
 def test_the_camera_of_the_browser_comes_back_stylised(camera_page: Page) -> None:
     camera_page.get_by_role("button", name="Use this browser’s camera").click()
 
-    wait_until(lambda: _is_blue(_tone(camera_page, selector="#returned")), 20)
+    wait_until(lambda: is_blue(read_tone(camera_page, selector="#returned")), 20)
     expect(camera_page.locator("#picture")).to_be_hidden()
     camera_page.get_by_role("slider", name="Before and after").fill("50")
-    wait_until(lambda: _is_grey(_tone(camera_page, slice(0, 150))))
+    wait_until(lambda: is_grey(read_tone(camera_page, slice(0, 150))))
     camera_page.get_by_role("button", name="Stop this browser’s camera").click()
     expect(camera_page.locator("#picture")).to_be_visible()
 
@@ -410,7 +300,7 @@ def test_the_way_through_the_server_is_short(camera_page: Page) -> None:
 
     ages: list[int] = []
     while len(ages) < 20:
-        read = _lines(camera_page, "#returned")
+        read = read_lines(camera_page, "#returned")
         stamp = None if read is None else read_stamp(read[0])
         if read is not None and stamp is not None:
             ages.append(age_ms(round(read[1]) % (1 << BITS), stamp))
