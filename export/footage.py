@@ -1,0 +1,100 @@
+"""Read a video and keyframes of it as the footage of a few-shot training."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from export.keyframe_folder import place_keyframes
+from realtime.errors import InputError, UsageError
+from realtime.motion import SHORT_SIDE_MIN_PX, MotionEstimator, valid_mask
+from realtime.picture import over_white, read_picture
+from realtime.video_info import VideoInfo, orientation
+from realtime.video_source import VideoFileSource
+from training.footage import Footage, Moment, Picture, StylizedFrame
+
+# Moments are held in memory, with their flow 14 bytes a pixel: 0.5 GB at 960x540.
+MOMENTS_MAX = 64
+# A pair of frames whose motion is known on less than this share of the picture is a cut, or as good as one.
+VALID_SHARE_MIN = 0.2
+# By so much the shape of a keyframe may differ from the video's: sizes are rounded when pictures are made smaller.
+ASPECT_TOLERANCE = 0.03
+
+
+def read_footage(video: Path, keyframes: Path, *, size_px: int) -> Footage:
+    """Return the keyframes of a folder with their frames, and up to `MOMENTS_MAX` moments spread over the video.
+
+    All are scaled so that the short side is `size_px`, or left at the video's size if that is smaller; they are as the
+    network will see them, with the pixel aspect and orientation of the coded frames.
+
+    Raises:
+        InputError: the video or a keyframe cannot be read, or no two frames go together.
+        UsageError: the keyframes do not fit the video.
+    """
+    with VideoFileSource(video) as source:
+        times_s = [frame.pts_s for frame in source]
+    placed = place_keyframes(keyframes, times_s)
+    earlier_numbers = set(np.linspace(0, max(0, len(times_s) - 2), MOMENTS_MAX).round().astype(int).tolist())
+    stylized, moments = [], []
+    with VideoFileSource(video) as source:
+        width, height = _size(source.info, size_px)
+        scaled = _scaler(width, height)
+        motion = MotionEstimator()
+        earlier: Picture | None = None
+        for frame in source:
+            wanted = frame.index - 1 in earlier_numbers
+            if not (wanted or frame.index in earlier_numbers or frame.index in placed):
+                continue
+            later = scaled(frame.rgb)
+            if frame.index in placed:
+                keyframe = _read_keyframe(placed[frame.index], source.info)
+                stylized.append(StylizedFrame(frame.index, later, scaled(keyframe)))
+            if wanted and earlier is not None:
+                moments.append(_moment(motion, frame.index - 1, earlier, later))
+            earlier = later
+    moments = [moment for moment in moments if moment.valid.mean() >= VALID_SHARE_MIN]
+    if not moments:
+        raise InputError(f"no two frames of {video} go together; a few-shot training learns motion from such pairs")
+    return Footage(stylized, moments)
+
+
+def _size(info: VideoInfo, size_px: int) -> tuple[int, int]:
+    """Return the width and height in which frames are seen."""
+    short = min(info.width, info.height)
+    if short < SHORT_SIDE_MIN_PX:
+        raise InputError(f"the video is {info.width}x{info.height}; at least {SHORT_SIDE_MIN_PX} px a side are needed")
+    scale = min(1.0, size_px / short)
+    return round(info.width * scale), round(info.height * scale)
+
+
+def _scaler(width: int, height: int) -> Callable[[Picture], Picture]:
+    def scaled(picture: Picture) -> Picture:
+        if picture.shape[:2] == (height, width):
+            return picture
+        method = cv2.INTER_AREA if picture.shape[0] >= height else cv2.INTER_CUBIC
+        return np.asarray(cv2.resize(picture, (width, height), interpolation=method), dtype=np.uint8)
+
+    return scaled
+
+
+def _read_keyframe(path: Path, info: VideoInfo) -> Picture:
+    """Return a keyframe, made upright and with square pixels as players show the video, as its frames are coded."""
+    picture = over_white(read_picture(path))
+    mirrored, turns = orientation(info.display_matrix)
+    coded = np.rot90(picture, -turns)
+    coded = coded[:, ::-1] if mirrored else coded
+    expected = info.width * (info.sample_aspect_ratio or 1) / info.height
+    if not abs(coded.shape[1] / coded.shape[0] / expected - 1) <= ASPECT_TOLERANCE:
+        shown = f"{info.width}x{info.height}" if turns % 2 == 0 else f"{info.height}x{info.width}"
+        raise UsageError(
+            f"{path} is {picture.shape[1]}x{picture.shape[0]}, another shape than the video's {shown}; "
+            "a keyframe shows the whole frame"
+        )
+    return np.ascontiguousarray(coded)
+
+
+def _moment(motion: MotionEstimator, number: int, earlier: Picture, later: Picture) -> Moment:
+    grey, other = (np.asarray(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY), dtype=np.uint8) for each in (earlier, later))
+    flow = motion.estimate(grey, other)
+    return Moment(number, earlier, later, flow, valid_mask(flow, motion.estimate(other, grey)))
