@@ -10,14 +10,13 @@ from export.keyframe_folder import place_keyframes
 from realtime.errors import InputError, UsageError
 from realtime.motion import SHORT_SIDE_MIN_PX, MotionEstimator, valid_mask
 from realtime.picture import over_white, read_picture
+from realtime.scene_cut import SceneCutDetector
 from realtime.video_info import VideoInfo, orientation
 from realtime.video_source import VideoFileSource
 from training.footage import Footage, Moment, Picture, StylizedFrame
 
 # Moments are held in memory, with their flow 14 bytes a pixel: 0.5 GB at 960x540.
 MOMENTS_MAX = 64
-# A pair of frames whose motion is known on less than this share of the picture is a cut, or as good as one.
-VALID_SHARE_MIN = 0.2
 # By so much the shape of a keyframe may differ from the video's: sizes are rounded when pictures are made smaller.
 ASPECT_TOLERANCE = 0.03
 
@@ -38,22 +37,18 @@ def read_footage(video: Path, keyframes: Path, *, size_px: int) -> Footage:
     earlier_numbers = set(np.linspace(0, max(0, len(times_s) - 2), MOMENTS_MAX).round().astype(int).tolist())
     stylized, moments = [], []
     with VideoFileSource(video) as source:
-        width, height = _size(source.info, size_px)
-        scaled = _scaler(width, height)
-        motion = MotionEstimator()
+        scaled = _scaler(*_size(source.info, size_px))
+        motion, cuts = MotionEstimator(), SceneCutDetector()
         earlier: Picture | None = None
         for frame in source:
-            wanted = frame.index - 1 in earlier_numbers
-            if not (wanted or frame.index in earlier_numbers or frame.index in placed):
-                continue
             later = scaled(frame.rgb)
             if frame.index in placed:
                 keyframe = _read_keyframe(placed[frame.index], source.info)
                 stylized.append(StylizedFrame(frame.index, later, scaled(keyframe)))
-            if wanted and earlier is not None:
+            is_cut = cuts.is_cut(_grey(later))
+            if earlier is not None and frame.index - 1 in earlier_numbers and not is_cut:
                 moments.append(_moment(motion, frame.index - 1, earlier, later))
             earlier = later
-    moments = [moment for moment in moments if moment.valid.mean() >= VALID_SHARE_MIN]
     if not moments:
         raise InputError(f"no two frames of {video} go together; a few-shot training learns motion from such pairs")
     return Footage(stylized, moments)
@@ -95,6 +90,10 @@ def _read_keyframe(path: Path, info: VideoInfo) -> Picture:
 
 
 def _moment(motion: MotionEstimator, number: int, earlier: Picture, later: Picture) -> Moment:
-    grey, other = (np.asarray(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY), dtype=np.uint8) for each in (earlier, later))
+    grey, other = _grey(earlier), _grey(later)
     flow = motion.estimate(grey, other)
     return Moment(number, earlier, later, flow, valid_mask(flow, motion.estimate(other, grey)))
+
+
+def _grey(picture: Picture) -> Picture:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
