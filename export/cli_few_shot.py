@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from realtime.command import Interrupts, make_parser, path_argument, print_output, run_command
 from realtime.errors import StylizeError
 from realtime.output_file import OutputFile, require_paths, write_error
-from realtime.settings import DEFAULT_STYLE, SIZE_MAX_PX
+from realtime.settings import DEFAULT_STYLE, size_px
 
 if TYPE_CHECKING:
     from training.footage import Footage
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 MODEL_SUFFIX = ".onnx"
 MINUTES = 5.0
 SIZE_PX = 540
-SIZE_MIN_PX = 32
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,10 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--minutes", type=_minutes, default=MINUTES, help="time to train [%(default)g]")
     add(
         "--size",
-        type=_size,
+        type=size_px,
         default=SIZE_PX,
         metavar="PX",
-        help="short side at which frames are learned, and the best --size to run the style at [%(default)s]",
+        help="short side at which frames are learned, at most that of video and keyframes; 'full' is theirs "
+        "[%(default)s]",
     )
     add("--start", default=DEFAULT_STYLE, metavar="STYLE", help="style to start from, or none [%(default)s]")
     add("--vgg", type=path_argument, metavar="FILE", help="VGG19 as safetensors [torchvision's, downloaded once]")
@@ -120,12 +120,6 @@ def _minutes(text: str) -> float:
     if not 0 < minutes < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} must be more than 0")
     return minutes
-
-
-def _size(text: str) -> int:
-    if not text.isdecimal() or not SIZE_MIN_PX <= int(text) <= SIZE_MAX_PX:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {SIZE_MIN_PX} to {SIZE_MAX_PX}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 
 from export.keyframe_folder import place_keyframes
 from realtime.errors import InputError, UsageError
-from realtime.motion import SHORT_SIDE_MIN_PX, MotionEstimator, valid_mask
+from realtime.motion import MotionEstimator, valid_mask
 from realtime.picture import over_white, read_picture
 from realtime.scene_cut import SceneCutDetector
 from realtime.video_info import VideoInfo, orientation
@@ -17,34 +17,38 @@ from training.footage import Footage, Moment, Picture, StylizedFrame
 
 # Moments are held in memory, with their flow 14 bytes a pixel: 0.5 GB at 960x540.
 MOMENTS_MAX = 64
+# The window of a smaller frame would have no positions left at the depth where VGG19 looks.
+SIZE_MIN_PX = 32
 # By so much the shape of a keyframe may differ from the video's: sizes are rounded when pictures are made smaller.
 ASPECT_TOLERANCE = 0.03
 
 
-def read_footage(video: Path, keyframes: Path, *, size_px: int) -> Footage:
+def read_footage(video: Path, keyframes: Path, *, size_px: int | None) -> Footage:
     """Return the keyframes of a folder with their frames, and up to `MOMENTS_MAX` moments spread over the video.
 
-    All are scaled so that the short side is `size_px`, or left at the video's size if that is smaller; they are as the
-    network will see them, with the pixel aspect and orientation of the coded frames.
+    The short side is that of the video or of the smallest keyframe, whichever is smaller, and at most `size_px` if
+    given. All are as the network will see them, with the pixel aspect and orientation of the coded frames.
 
     Raises:
         InputError: the video or a keyframe cannot be read, or no two frames go together.
         UsageError: the keyframes do not fit the video.
     """
     with VideoFileSource(video) as source:
+        info = source.info
         times_s = [frame.pts_s for frame in source]
     placed = place_keyframes(keyframes, times_s)
+    pictures = {number: _read_keyframe(path, info) for number, path in placed.items()}
+    sides = [info.width, info.height, *(side for picture in pictures.values() for side in picture.shape[:2])]
+    scaled = _scaler(info, min([*sides, size_px] if size_px else sides))
     earlier_numbers = set(np.linspace(0, max(0, len(times_s) - 2), MOMENTS_MAX).round().astype(int).tolist())
     stylized, moments = [], []
     with VideoFileSource(video) as source:
-        scaled = _scaler(*_size(source.info, size_px))
         motion, cuts = MotionEstimator(), SceneCutDetector()
         earlier: Picture | None = None
         for frame in source:
             later = scaled(frame.rgb)
-            if frame.index in placed:
-                keyframe = _read_keyframe(placed[frame.index], source.info)
-                stylized.append(StylizedFrame(frame.index, later, scaled(keyframe)))
+            if frame.index in pictures:
+                stylized.append(StylizedFrame(frame.index, later, scaled(pictures[frame.index])))
             is_cut = cuts.is_cut(_grey(later))
             if earlier is not None and frame.index - 1 in earlier_numbers and not is_cut:
                 moments.append(_moment(motion, frame.index - 1, earlier, later))
@@ -54,16 +58,13 @@ def read_footage(video: Path, keyframes: Path, *, size_px: int) -> Footage:
     return Footage(stylized, moments)
 
 
-def _size(info: VideoInfo, size_px: int) -> tuple[int, int]:
-    """Return the width and height in which frames are seen."""
-    short = min(info.width, info.height)
-    if short < SHORT_SIDE_MIN_PX:
-        raise InputError(f"the video is {info.width}x{info.height}; at least {SHORT_SIDE_MIN_PX} px a side are needed")
-    scale = min(1.0, size_px / short)
-    return round(info.width * scale), round(info.height * scale)
+def _scaler(info: VideoInfo, short_side_px: int) -> Callable[[Picture], Picture]:
+    """Return what scales frames, and the keyframes with them."""
+    if short_side_px < SIZE_MIN_PX:
+        raise UsageError(f"the frames would have a short side of {short_side_px} px; at least {SIZE_MIN_PX} are needed")
+    scale = short_side_px / min(info.width, info.height)
+    width, height = round(info.width * scale), round(info.height * scale)
 
-
-def _scaler(width: int, height: int) -> Callable[[Picture], Picture]:
     def scaled(picture: Picture) -> Picture:
         if picture.shape[:2] == (height, width):
             return picture

@@ -99,9 +99,9 @@ class FewShotRecipe(Recipe):
     kind: str = "few-shot"
     footage: str = ""
     network: str = "slim"
-    batch: int = 2
+    batch: int = 1
     steps: int = 0
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     warmup_steps: int = 20
     pixel_weight: float = 10.0
     style_weight: float = 10.0

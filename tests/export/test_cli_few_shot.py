@@ -126,7 +126,7 @@ def test_model_that_fails_its_check_is_not_written(
     assert not (tmp_path / "dusk.onnx").exists()
 
 
-@pytest.mark.parametrize("words", [("--minutes", "0"), ("--size", "8"), ("--minutes", "nan")])
+@pytest.mark.parametrize("words", [("--minutes", "0"), ("--size", "big"), ("--minutes", "nan")])
 def test_options_out_of_range_are_refused(run: Run, words: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as stopped:
         run(*words)

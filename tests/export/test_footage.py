@@ -52,6 +52,18 @@ def test_every_keyframe_is_with_its_frame(tmp_path: Path) -> None:
         assert read_number(each.frame) == read_number(each.keyframe) == each.number
 
 
+@pytest.mark.parametrize(("size_px", "found"), [(None, (48, 72)), (540, (48, 72)), (32, (32, 48))])
+def test_frames_are_as_small_as_the_smallest_keyframe(
+    tmp_path: Path, size_px: int | None, found: tuple[int, int]
+) -> None:
+    keyframes = _keyframes(tmp_path / "keys", 3, size=(192, 128))
+    Image.fromarray(numbered(4, (72, 48))).save(keyframes / "4.png")
+
+    footage = read_footage(_video(tmp_path / "in.mp4", frames=6), keyframes, size_px=size_px)
+
+    assert {each.shape[:2] for pair in footage.keyframes for each in (pair.frame, pair.keyframe)} == {found}
+
+
 @pytest.mark.parametrize("degrees", [90, 180, -90])
 def test_keyframe_of_a_turned_video_is_turned_as_its_frames_are_coded(tmp_path: Path, degrees: int) -> None:
     writer = MediaWriter(tmp_path / "in.mp4")
@@ -92,6 +104,13 @@ def test_keyframe_of_another_shape_is_refused(tmp_path: Path, size: tuple[int, i
     video, keyframes = _video(tmp_path / "in.mp4", frames=3), _keyframes(tmp_path / "keys", 0, size=size)
 
     with pytest.raises(UsageError, match=message):
+        read_footage(video, keyframes, size_px=540)
+
+
+def test_keyframes_too_small_to_learn_from_are_refused(tmp_path: Path) -> None:
+    video, keyframes = _video(tmp_path / "in.mp4", frames=3), _keyframes(tmp_path / "keys", 0, size=(24, 16))
+
+    with pytest.raises(UsageError, match="a short side of 16 px; at least 32 are needed"):
         read_footage(video, keyframes, size_px=540)
 
 
