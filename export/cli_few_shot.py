@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export.start import initial_of
 from realtime.command import Interrupts, make_parser, path_argument, print_output, run_command
 from realtime.errors import StylizeError
 from realtime.output_file import OutputFile, require_paths, write_error
@@ -62,12 +63,13 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     from export.footage import read_footage
 
     interrupts.check()
+    initial = initial_of(options.start)
     footage = read_footage(options.video, options.keyframes, size_px=options.size)
     if options.run is not None:
-        model = _train(options, footage, options.run)
+        model = _train(options, footage, initial, options.run)
     else:
         with tempfile.TemporaryDirectory() as run_folder:
-            model = _train(options, footage, Path(run_folder))
+            model = _train(options, footage, initial, Path(run_folder))
     with OutputFile(options.output, overwrite=options.overwrite) as file:
         try:
             file.part.write_bytes(model)
@@ -79,7 +81,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     return 0
 
 
-def _train(options: argparse.Namespace, footage: "Footage", run_folder: Path) -> bytes:
+def _train(options: argparse.Namespace, footage: "Footage", initial: str, run_folder: Path) -> bytes:
     """Return the verified model."""
     import logging
 
@@ -87,7 +89,6 @@ def _train(options: argparse.Namespace, footage: "Footage", run_folder: Path) ->
 
     from export.graph import INPUT_NAME, export_onnx, load_network, run_uint8
     from export.sample import at_sizes
-    from export.start import initial_of
     from export.verify import picture_cases, verify
     from training.few_shot import train_few_shot
     from training.recipe import FewShotRecipe
@@ -96,7 +97,7 @@ def _train(options: argparse.Namespace, footage: "Footage", run_folder: Path) ->
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
     recipe = FewShotRecipe(
         name=options.output.stem,
-        initial=initial_of(options.start),
+        initial=initial,
         style_size_px=min(footage.keyframes[0].frame.shape[:2]),
         footage=footage.digest(),
     )

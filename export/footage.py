@@ -11,14 +11,13 @@ from realtime.errors import InputError, UsageError
 from realtime.motion import MotionEstimator, valid_mask
 from realtime.picture import over_white, read_picture
 from realtime.scene_cut import SceneCutDetector
+from realtime.settings import SIZE_MIN_PX
 from realtime.video_info import VideoInfo, orientation
 from realtime.video_source import VideoFileSource
 from training.footage import Footage, Moment, Picture, StylizedFrame
 
 # Moments are held in memory, with their flow 14 bytes a pixel: 0.5 GB at 960x540.
 MOMENTS_MAX = 64
-# The window of a smaller frame would have no positions left at the depth where VGG19 looks.
-SIZE_MIN_PX = 32
 # By so much the shape of a keyframe may differ from the video's: sizes are rounded when pictures are made smaller.
 ASPECT_TOLERANCE = 0.03
 

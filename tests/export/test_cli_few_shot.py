@@ -11,15 +11,17 @@ pytest.importorskip("torch", reason="the training needs torch: pip install style
 
 from export import cli_few_shot, cli_train
 from export.verify import ParityError
+from realtime.cli_webcam import main as webcam
 from tests.media import MediaWriter, read_frames
 
 Run = Callable[..., int]
+SIZE = (96, 72)
 
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     writer = MediaWriter(tmp_path / "in.mp4")
-    writer.video()
+    writer.video(size=SIZE)
     return writer.write()
 
 
@@ -50,11 +52,21 @@ def test_the_file_is_a_style_for_the_video(
     assert run() == 0
 
     last_line = capsys.readouterr().out.splitlines()[-1]
-    assert last_line == f"use it: stylize-video {video} out.mp4 --style {tmp_path / 'dusk.onnx'} --size 48"
+    assert last_line == f"use it: stylize-video {video} out.mp4 --style {tmp_path / 'dusk.onnx'} --size 72"
     assert stylize(video, tmp_path / "out.mp4", style=tmp_path / "dusk.onnx") == 0
     made, frames = read_frames(tmp_path / "out.mp4"), read_frames(video)
     assert len(made) == len(frames)
     assert np.abs(made[0].rgb.astype(int) - frames[0].rgb).mean() > 10
+
+
+def test_the_file_is_a_style_for_live_video(run: Run, video: Path, tmp_path: Path) -> None:
+    assert run() == 0
+
+    options = ("--engine", "onnxruntime", "--device", "cpu", "--smoothing", "0", "--no-window")
+    words = (video, "--style", tmp_path / "dusk.onnx", "--record", tmp_path / "out.mkv", *options)
+
+    assert webcam([str(word) for word in words]) == 0
+    assert read_frames(tmp_path / "out.mkv")
 
 
 def test_run_folder_keeps_what_a_later_run_continues(

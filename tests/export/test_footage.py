@@ -13,7 +13,7 @@ from export.video_still import read_still
 from realtime.errors import InputError, UsageError
 from tests.media import MediaWriter, Picture, numbered, read_number
 
-SIZE = (96, 64)
+SIZE = (192, 128)
 # Rounding, should the still have been turned in another way.
 LEVELS_MAX = 1
 
@@ -44,20 +44,20 @@ def _keyframes(folder: Path, *numbers: int, size: tuple[int, int] = SIZE) -> Pat
 def test_every_keyframe_is_with_its_frame(tmp_path: Path) -> None:
     video = _video(tmp_path / "in.mp4", picture=numbered)
 
-    footage = read_footage(video, _keyframes(tmp_path / "keys", 19, 3, 8, size=(192, 128)), size_px=32)
+    footage = read_footage(video, _keyframes(tmp_path / "keys", 19, 3, 8, size=(384, 256)), size_px=64)
 
     assert [each.number for each in footage.keyframes] == [3, 8, 19]
     for each in footage.keyframes:
-        assert each.frame.shape == each.keyframe.shape == (32, 48, 3)
+        assert each.frame.shape == each.keyframe.shape == (64, 96, 3)
         assert read_number(each.frame) == read_number(each.keyframe) == each.number
 
 
-@pytest.mark.parametrize(("size_px", "found"), [(None, (48, 72)), (540, (48, 72)), (32, (32, 48))])
+@pytest.mark.parametrize(("size_px", "found"), [(None, (96, 144)), (540, (96, 144)), (64, (64, 96))])
 def test_frames_are_as_small_as_the_smallest_keyframe(
     tmp_path: Path, size_px: int | None, found: tuple[int, int]
 ) -> None:
-    keyframes = _keyframes(tmp_path / "keys", 3, size=(192, 128))
-    Image.fromarray(numbered(4, (72, 48))).save(keyframes / "4.png")
+    keyframes = _keyframes(tmp_path / "keys", 3, size=(384, 256))
+    Image.fromarray(numbered(4, (144, 96))).save(keyframes / "4.png")
 
     footage = read_footage(_video(tmp_path / "in.mp4", frames=6), keyframes, size_px=size_px)
 
@@ -85,7 +85,7 @@ def test_moments_are_of_true_motion_and_leave_cuts_out(tmp_path: Path) -> None:
 
     assert {moment.number for moment in footage.moments} == set(range(19)) - {9}
     for moment in footage.moments:
-        assert moment.earlier.shape == (64, 96, 3)
+        assert moment.earlier.shape == (128, 192, 3)
         assert moment.valid.mean() > 0.5
         np.testing.assert_allclose(np.median(moment.flow[moment.valid], axis=0), (-2, 0), atol=0.1)
 
@@ -99,7 +99,9 @@ def test_of_a_long_video_some_moments_are_kept_from_all_of_it(tmp_path: Path, mo
     assert footage.keyframes[0].number == 7
 
 
-@pytest.mark.parametrize(("size", "message"), [((64, 64), "another shape than the video's 96x64"), ((96, 60), "shape")])
+@pytest.mark.parametrize(
+    ("size", "message"), [((64, 64), "another shape than the video's 192x128"), ((192, 120), "shape")]
+)
 def test_keyframe_of_another_shape_is_refused(tmp_path: Path, size: tuple[int, int], message: str) -> None:
     video, keyframes = _video(tmp_path / "in.mp4", frames=3), _keyframes(tmp_path / "keys", 0, size=size)
 
@@ -108,9 +110,9 @@ def test_keyframe_of_another_shape_is_refused(tmp_path: Path, size: tuple[int, i
 
 
 def test_keyframes_too_small_to_learn_from_are_refused(tmp_path: Path) -> None:
-    video, keyframes = _video(tmp_path / "in.mp4", frames=3), _keyframes(tmp_path / "keys", 0, size=(24, 16))
+    video, keyframes = _video(tmp_path / "in.mp4", frames=3), _keyframes(tmp_path / "keys", 0, size=(48, 32))
 
-    with pytest.raises(UsageError, match="a short side of 16 px; at least 32 are needed"):
+    with pytest.raises(UsageError, match="a short side of 32 px; at least 64 are needed"):
         read_footage(video, keyframes, size_px=540)
 
 
