@@ -69,7 +69,7 @@ class FootageDataset(Dataset[dict[str, Tensor]]):
 
     An item has `frame` and `keyframe`; `photograph`, `moved`, `flow` and `valid` as a `StepDataset`'s; and `patch`, top
     and left of a square of `patch_px` in the window. Pictures are (3, window height, window width), float32 RGB in
-    [0, 1]. Item i depends on the seed and on i alone.
+    [0, 1]. Item i depends on the seed and on i alone. Nothing is mirrored: strokes may have a direction.
     """
 
     def __init__(self, footage: Footage, *, patch_px: int, seed: int) -> None:
@@ -96,13 +96,10 @@ class FootageDataset(Dataset[dict[str, Tensor]]):
         top = int(random.integers(height - self.window[0] + 1))
         left = int(random.integers(width - self.window[1] + 1))
         window = (slice(top, top + self.window[0]), slice(left, left + self.window[1]))
-        mirrored = random.random() < 0.5
         generator = torch.Generator().manual_seed(int(random.integers(2**63)))
-        frame, keyframe, later = (
-            _tensor(picture[window], mirrored=mirrored) for picture in (pair.frame, pair.keyframe, moment.later)
-        )
+        frame, keyframe, later = (_tensor(picture[window]) for picture in (pair.frame, pair.keyframe, moment.later))
         if random.random() < REAL_MOTION_SHARE:
-            motion = _real_motion(moment, window, mirrored=mirrored)
+            motion = _real_motion(moment, window)
         else:
             moved, flow, inside = move(later.unsqueeze(0), generator)
             motion = {"moved": moved[0], "flow": flow[0], "valid": inside[0]}
@@ -120,28 +117,25 @@ class FootageDataset(Dataset[dict[str, Tensor]]):
 def whole(picture: Picture) -> Tensor:
     """Return a frame without what its sides have beyond a multiple of the network's, (3, h, w) in [0, 1]."""
     height, width = (side // SIZE_MULTIPLE * SIZE_MULTIPLE for side in picture.shape[:2])
-    return _tensor(picture[:height, :width], mirrored=False)
+    return _tensor(picture[:height, :width])
 
 
 def _window_side(side: int) -> int:
     return max(1, int(side * WINDOW_SHARE) // SIZE_MULTIPLE) * SIZE_MULTIPLE
 
 
-def _tensor(picture: Picture, *, mirrored: bool) -> Tensor:
-    levels = torch.from_numpy(np.array(picture[:, ::-1] if mirrored else picture))
-    return levels.permute(2, 0, 1).float() / 255
+def _tensor(picture: Picture) -> Tensor:
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 255
 
 
-def _real_motion(moment: Moment, window: tuple[slice, slice], *, mirrored: bool) -> dict[str, Tensor]:
+def _real_motion(moment: Moment, window: tuple[slice, slice]) -> dict[str, Tensor]:
     """Return a window of a moment; what its flow brings from beyond the window is not valid."""
     flow = moment.flow[window]
     height, width = flow.shape[:2]
     x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, np.newaxis] + flow[..., 1]
     valid = moment.valid[window] & (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    if mirrored:
-        flow, valid = flow[:, ::-1] * np.array([-1, 1], dtype=np.float32), valid[:, ::-1]
     return {
-        "moved": _tensor(moment.earlier[window], mirrored=mirrored),
-        "flow": torch.from_numpy(np.ascontiguousarray(flow)).permute(2, 0, 1),
-        "valid": torch.from_numpy(np.ascontiguousarray(valid)).unsqueeze(0).float(),
+        "moved": _tensor(moment.earlier[window]),
+        "flow": torch.from_numpy(flow.copy()).permute(2, 0, 1),
+        "valid": torch.from_numpy(valid).unsqueeze(0).float(),
     }
