@@ -18,7 +18,8 @@ from torch.utils.data import Dataset
 from training.motion import NOISE_SIGMA_MAX, move
 from training.network import SIZE_MULTIPLE
 
-# Share of a frame's sides that the network sees at once.
+# Share of a frame's sides that the network sees at once. With half of them, whole frames came out at twice the style
+# loss to their keyframes after 300 steps: 0.052 instead of 0.024.
 WINDOW_SHARE = 0.875
 # Of the items whose motion is that of the video; the rest are frames in synthetic motion.
 REAL_MOTION_SHARE = 0.5
