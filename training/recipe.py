@@ -105,7 +105,8 @@ class FewShotRecipe(Recipe):
     warmup_steps: int = 20
     pixel_weight: float = 10.0
     style_weight: float = 10.0
-    # Instead of 50: E_warp 16 % lower, style loss 6 % higher (300 steps at 240x136, four keyframes of 40 frames).
+    # E_warp and style loss between keyframes after 300 steps at 240x136 (four keyframes of 40 frames): 100: 25.1e-4 and
+    # 0.026, 200: 19.9e-4 and 0.029.
     coherence_weight: float = 100.0
     ema_decay: float = 0.98
 
