@@ -35,7 +35,7 @@ def read_footage(video: Path, keyframes: Path, *, size_px: int | None) -> Footag
     with VideoFileSource(video) as source:
         info = source.info
         times_s = [frame.pts_s for frame in source]
-    placed = place_keyframes(keyframes, times_s)
+    placed = place_keyframes(keyframes, [time_s - times_s[0] for time_s in times_s])
     pictures = {number: _read_keyframe(path, info) for number, path in placed.items()}
     sides = [info.width, info.height, *(side for picture in pictures.values() for side in picture.shape[:2])]
     scaled = _scaler(info, min([*sides, size_px] if size_px else sides))

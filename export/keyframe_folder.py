@@ -13,10 +13,10 @@ _TIME = re.compile(r"(\d+)-([0-5]?\d)-([0-5]?\d(?:\.\d+)?)")
 
 
 def place_keyframes(folder: Path, times_s: Sequence[Fraction]) -> dict[int, Path]:
-    """Return the keyframe files by the numbers of their frames, in order; `times_s` are those of all frames.
+    """Return the keyframe files by the numbers of their frames, in order; `times_s` are those of all frames, from 0.
 
     A name of digits alone is the number of a frame in the order of presentation, from 0; one like `00-01-02.500` is a
-    time from the first frame, and stands for the frame nearest to it.
+    time from the first frame, and stands for the frame nearest to it: names are rounded, up or down.
 
     Raises:
         UsageError: there is no such folder, no keyframe in it, or one that is beyond the video or given twice.
@@ -50,7 +50,7 @@ def _number(path: Path, times_s: Sequence[Fraction]) -> int | None:
     if time is None:
         return None
     hours, minutes, seconds = time.groups()
-    wanted_s = times_s[0] + int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    wanted_s = int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
     if wanted_s > times_s[-1] + 1:
         raise UsageError(
             f"{path} is after the end of the video, which has its last frame at {float(times_s[-1]):.3f} s"

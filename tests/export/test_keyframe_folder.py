@@ -8,8 +8,8 @@ import pytest
 from export.keyframe_folder import place_keyframes
 from realtime.errors import UsageError
 
-# Three seconds of a video at 25 frames a second whose first frame is not at 0.
-TIMES_S = [Fraction(1, 10) + Fraction(number, 25) for number in range(75)]
+# Three seconds of a video at 25 frames a second.
+TIMES_S = [Fraction(number, 25) for number in range(75)]
 
 
 def _folder(path: Path, *names: str) -> Path:
