@@ -2,9 +2,10 @@
 
     stylize-train painting.jpg --name dusk --minutes 30 --photographs photographs/
     stylize-train training/recipes/starry-night.toml --pictures paintings/ --photographs photographs/
+    stylize-train few-shot in.mp4 keyframes/ -o dusk.onnx
 
 The first form trains, exports, verifies, scores and publishes to the folder of the user's own styles. The second is
-`python -m training`; its result goes to `stylize-export`.
+`python -m training`; its result goes to `stylize-export`. The third is `cli_few_shot.py`.
 """
 
 import argparse
@@ -13,12 +14,14 @@ from pathlib import Path
 
 from export.card import describe_photographs, make_card
 from export.cli import print_parities
+from export.cli_few_shot import main as learn_keyframes
 from export.graph import load_network
 from export.publish import publish, require_free_name
 from export.sample import Sample, choose_sample
 from export.score import perceptual_scores
+from export.start import NO_START, initial_of
 from export.style import export_style
-from realtime.catalogue import resolve_style, user_styles_folder
+from realtime.catalogue import user_styles_folder
 from realtime.errors import StylizeError
 from realtime.settings import DEFAULT_STYLE
 from training.cli import main as train_recipe
@@ -31,12 +34,12 @@ from training.trainer import CHECKPOINT_FILE
 from training.vgg import Vgg19
 
 RECIPE_SUFFIX = ".toml"
+FEW_SHOT = "few-shot"
 # From a shipped style's network; the shipped styles that began so took 600 to 900.
 STEPS = 800
 STYLE_WEIGHT = 10.0
 PHOTOGRAPHS_ADVISED = 2000
 PHOTOGRAPHS_FEW = 200
-NO_START = "none"
 HELD_OUT_FILE = "held-out.txt"
 
 
@@ -44,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     if any(word.endswith(RECIPE_SUFFIX) for word in words):
         return train_recipe(words)
+    if words[:1] == [FEW_SHOT]:
+        return learn_keyframes(words[1:])
     options = _parser().parse_args(words)
     return run_training(lambda: _make_style(options), StylizeError)
 
@@ -53,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="stylize-train",
         description="Make a style of a picture: train it, verify it, and put it among your own styles.",
         epilog="With a recipe (FILE.toml) instead of a picture only the training is done; its options: "
-        "python -m training --help",
+        f"python -m training --help. From a video and stylised frames of it: stylize-train {FEW_SHOT} --help",
     )
     parser.add_argument("picture", type=Path, metavar="PICTURE", help="the painting, photograph or texture to learn")
     parser.add_argument("--name", required=True, help="what --style will call it: letters, digits and hyphens")
@@ -102,7 +107,7 @@ def _make_style(options: argparse.Namespace) -> None:
         artist="",
         artist_died="",
         year="",
-        initial=_initial(options.start),
+        initial=initial_of(options.start),
         steps=STEPS,
         style_weight=options.style_weight,
     )
@@ -133,16 +138,6 @@ def _make_style(options: argparse.Namespace) -> None:
     (run_folder / CHECKPOINT_FILE).unlink(missing_ok=True)  # so that --replace begins anew
     print(f"{recipe.name}: style loss {scores['style_loss']:.3f}, content loss {scores['content_loss']:.2f}")
     print(f"use it: stylize-video in.mp4 out.mp4 --style {recipe.name}")
-
-
-def _initial(start: str) -> str:
-    """Return what the recipe calls the network to start from: a shipped style's name, a file, or nothing."""
-    if start == NO_START:
-        return ""
-    style = resolve_style(start)
-    if style.card.get("kind", "feed-forward") != "feed-forward":
-        raise ValueError(f"--start {start}: an any-style model cannot be the start; name another style or {NO_START}")
-    return str(style.path) if style.is_users or not style.card else style.name
 
 
 def _hold_out(sample: Sample, run_folder: Path) -> Path:

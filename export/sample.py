@@ -39,13 +39,18 @@ def choose_sample(files: Sequence[Path], *, scored_names: Sequence[str] = ()) ->
         raise ValueError(f"no photograph is called {' or '.join(scored_names[:3])}")
     scored = _read(scored_files, SCORED_PICTURES, short_side_px=SCORED_SIDE_PX)
     others = [path for path in files if path.name not in scored] or list(files)
-    sized = list(_read(others[::2], len(SIZES)).values())
+    verified = list(_read(others[::2], len(SIZES)).values())
     calibration = _read(others[1::2] or others, CALIBRATION_PICTURES, short_side_px=CALIBRATION_SIDE_PX)
     return Sample(
-        {size: _resized(sized[index % len(sized)], size) for index, size in enumerate(SIZES)},
+        at_sizes(verified),
         list(calibration.values()),
         scored,
     )
+
+
+def at_sizes(pictures: Sequence[Picture]) -> dict[tuple[int, int], Picture]:
+    """Return a picture for each size that is verified, the same again if there are too few."""
+    return {size: _resized(pictures[index % len(pictures)], size) for index, size in enumerate(SIZES)}
 
 
 def _read(files: Sequence[Path], count: int, *, short_side_px: int | None = None) -> dict[str, Picture]:

@@ -1,6 +1,7 @@
 """The training loop: precision and devices by Fabric, EMA, a schedule, checkpoints that resume exactly.
 
-It knows neither networks nor losses; those are the `Objective`'s, and what a step sees is the `StepDataset`'s.
+It knows neither networks nor losses; those are the `Objective`'s, and what a step sees is the dataset's, whose
+item i depends on the recipe's seed and on i alone.
 """
 
 import json
@@ -15,9 +16,9 @@ import torch
 from lightning_fabric import Fabric
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from training.dataset import StepDataset, StepSampler
+from training.dataset import StepSampler
 from training.objective import Objective
 from training.recipe import Recipe
 
@@ -47,7 +48,7 @@ class Trainer:
     def __init__(
         self,
         objective: Objective,
-        dataset: StepDataset,
+        dataset: Dataset[dict[str, Tensor]],
         *,
         recipe: Recipe,
         fabric: Fabric,

@@ -1,0 +1,127 @@
+"""`stylize-train few-shot`: a live filter from a video and a few stylised frames of it.
+
+stylize-train few-shot in.mp4 keyframes/ -o dusk.onnx
+stylize-video in.mp4 out.mp4 --style dusk.onnx
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export.start import initial_of
+from realtime.command import Interrupts, make_parser, path_argument, print_output, run_command
+from realtime.errors import StylizeError
+from realtime.output_file import OutputFile, require_paths, write_error
+from realtime.settings import DEFAULT_STYLE, size_px
+
+if TYPE_CHECKING:
+    from training.footage import Footage
+
+MODEL_SUFFIX = ".onnx"
+MINUTES = 5.0
+SIZE_PX = 540
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    return run_command(parser.prog, lambda interrupts: _run(options, interrupts))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("stylize-train few-shot", "Learn a style from a video and stylised frames of it, in minutes.")
+    add = parser.add_argument
+    add("video", type=path_argument, metavar="VIDEO", help="the video that the keyframes are of")
+    add(
+        "keyframes",
+        type=path_argument,
+        metavar="KEYFRAMES",
+        help="folder of stylised frames, named by number from 0 (000120.png) or time (00-01-02.500.png)",
+    )
+    add("-o", "--output", type=path_argument, required=True, metavar="FILE.onnx", help="the style")
+    add("--minutes", type=_minutes, default=MINUTES, help="time to train [%(default)g]")
+    add(
+        "--size",
+        type=size_px,
+        default=SIZE_PX,
+        metavar="PX",
+        help="short side at which frames are learned, at most that of video and keyframes; 'full' is theirs "
+        "[%(default)s]",
+    )
+    add("--start", default=DEFAULT_STYLE, metavar="STYLE", help="style to start from, or none [%(default)s]")
+    add("--vgg", type=path_argument, metavar="FILE", help="VGG19 as safetensors [torchvision's, downloaded once]")
+    add("--run", type=path_argument, metavar="DIR", help="keep checkpoints and previews here, and continue from them")
+    add("--overwrite", action="store_true", help="replace an existing output")
+    return parser
+
+
+def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
+    require_paths(options.video, options.output, suffixes=(MODEL_SUFFIX,), overwrite=options.overwrite)
+    # Imported here: `--help` must not wait for torch.
+    from export.footage import read_footage
+
+    interrupts.check()
+    initial = initial_of(options.start)
+    footage = read_footage(options.video, options.keyframes, size_px=options.size)
+    if options.run is not None:
+        model = _train(options, footage, initial, options.run)
+    else:
+        with tempfile.TemporaryDirectory() as run_folder:
+            model = _train(options, footage, initial, Path(run_folder))
+    with OutputFile(options.output, overwrite=options.overwrite) as file:
+        try:
+            file.part.write_bytes(model)
+            file.take_name()
+        except OSError as error:
+            raise write_error(options.output, error, error.strerror or str(error)) from error
+    size = min(footage.keyframes[0].frame.shape[:2])
+    print_output(f"use it: stylize-video {options.video} out.mp4 --style {options.output} --size {size}")
+    return 0
+
+
+def _train(options: argparse.Namespace, footage: "Footage", initial: str, run_folder: Path) -> bytes:
+    """Return the verified model."""
+    import logging
+
+    from safetensors import SafetensorError
+
+    from export.graph import INPUT_NAME, export_onnx, load_network, run_uint8
+    from export.sample import at_sizes
+    from export.verify import picture_cases, verify
+    from training.few_shot import train_few_shot
+    from training.recipe import FewShotRecipe
+    from training.trainer import NonFiniteLossError
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
+    recipe = FewShotRecipe(
+        name=options.output.stem,
+        initial=initial,
+        style_size_px=min(footage.keyframes[0].frame.shape[:2]),
+        footage=footage.digest(),
+    )
+    try:
+        trained = load_network(
+            train_few_shot(footage, recipe, run_folder=run_folder, minutes=options.minutes, vgg=options.vgg)
+        )
+        model = export_onnx(trained.network)
+        pictures = at_sizes([moment.later for moment in footage.moments])
+        verify(model, picture_cases(lambda frames: run_uint8(trained.network, frames), INPUT_NAME, pictures))
+    except (OSError, ValueError, SafetensorError, NonFiniteLossError) as error:
+        raise StylizeError(str(error)) from error
+    return model
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 < minutes < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} must be more than 0")
+    return minutes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

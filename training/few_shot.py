@@ -1,0 +1,65 @@
+"""Train a network of the shipped kind on keyframes of one video, in minutes."""
+
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+
+from training.comparison import GramComparison
+from training.footage import Footage, FootageDataset
+from training.hardware import Hardware, feature_dtype, open_fabric
+from training.initial import WEIGHTS_FOLDER, load_initial
+from training.network import SlimNetwork
+from training.objective_few_shot import FewShotObjective
+from training.perceptual import STYLE_LAYERS
+from training.recipe import FewShotRecipe
+from training.report import Report
+from training.trainer import NETWORK_FILE, Trainer
+from training.vgg import Vgg19
+
+
+def train_few_shot(
+    footage: Footage,
+    recipe: FewShotRecipe,
+    *,
+    run_folder: Path,
+    minutes: float | None = None,
+    vgg: Path | None = None,
+    weights_folder: Path = WEIGHTS_FOLDER,
+    hardware: Hardware = Hardware(),  # noqa: B008 - frozen
+) -> Path:
+    """Train a recipe on `footage` and return the file of the network, `run_folder/network.safetensors`.
+
+    A run folder with a checkpoint is continued.
+
+    Args:
+        minutes: budget of time that the schedule is fitted to; without it the recipe's steps decide.
+        vgg: safetensors file of VGG19; None takes torchvision's weights.
+        weights_folder: where the recipe's `initial` is looked for as ONNX.
+
+    Raises:
+        OSError, ValueError: a file or a setting is missing or wrong; the message is one line.
+        NonFiniteLossError: the training diverged.
+    """
+
+    def work(fabric: Fabric) -> None:
+        torch.manual_seed(recipe.seed)
+        network = SlimNetwork()
+        if recipe.initial:
+            load_initial(network, recipe.initial, run_folder=run_folder, weights_folder=weights_folder)
+        features = Vgg19(STYLE_LAYERS, weights=vgg).compute_in(feature_dtype(fabric))
+        trainer = Trainer(
+            FewShotObjective(network, recipe, comparison=GramComparison(features), footage=footage),
+            FootageDataset(footage, patch_px=recipe.crop_px, seed=recipe.seed),
+            recipe=recipe,
+            fabric=fabric,
+            run_folder=run_folder,
+            facts={"vgg": features.weights_name},
+        )
+        with Report(trainer, run_folder) as report:
+            for _ in trainer.run(minutes=minutes):
+                report.step()
+            report.finish()
+
+    open_fabric(hardware).launch(work)
+    return run_folder / NETWORK_FILE
