@@ -15,7 +15,7 @@ from .stroke_detail import StrokeDetail
 RANGE_SLACK_LEVELS = 8
 # Bilinear sampling at a fraction f of a pixel takes detail away in proportion to f (1 - f); this is how much of it is
 # given back. Bicubic sampling would take 4 ms longer.
-SAMPLING_LOSS = 1.0
+SAMPLING_LOSS = 0.5
 # Factors of pictures are int16 in units of one part in this.
 FIXED_ONE = 256
 

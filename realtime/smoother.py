@@ -33,7 +33,7 @@ BLOCK_PX = 8
 # Colours are carried at this part of the size: 79 instead of 76 % of the flicker removed, 81 % at full size.
 COLOR_REDUCTION = 4
 # Weights of the history at smoothing 1. What stands still is carried without resampling, so that it does not blur.
-MOVING_WEIGHT = 0.8
+MOVING_WEIGHT = 0.85
 STILL_WEIGHT = 0.95
 # Motion in pixels a frame at which the weight is half way between them.
 STILL_PX = 0.3
@@ -81,7 +81,7 @@ class _Past:
 class FlowSmoother:
     """Blend the picture with the last smoothed one, warped by the flow of the input.
 
-    With y the new picture, h the warped history and w = smoothing * trust * (0.8 where it moves, 0.95 where it does
+    With y the new picture, h the warped history and w = smoothing * trust * (0.85 where it moves, 0.95 where it does
     not), the blend is y + w (h - y) (Ruder et al. 2016, sec. 3, at run time; DIS flow, Kroeger et al. 2016). Trust
     falls with the residual of the warped input, which also finds occlusions; and the history is clamped to the range
     that y has around the pixel (Karis 2014), so that nothing is left of what has gone. `StrokeDetail` then brings back
