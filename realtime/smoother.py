@@ -3,9 +3,10 @@
 The last smoothed picture is warped along the flow of the input and blended with the new one: the luminance at full
 size, so that strokes are carried sharply, what is left of the colours at a quarter, where it costs next to nothing.
 
-Measured on seven sequences at 640x360 (four of DAVIS, three of still cameras) with a style trained for coherence,
-against one that was not: flicker removed frame by frame 61 %, smoothed 87 % (77 % at least) at 95 % of the sharpness
-(87 % at least). A plain average along the flow reaches 87 % at 76 % of the sharpness. `benchmarks/smoothing.py`.
+Measured on 16 frames of seven sequences at 640x360 (four of DAVIS, three of still cameras), a style trained for
+coherence against one that was not: flicker removed frame by frame 58 %, smoothed 85 % (73 % at least; DAVIS 89 %) at
+96 % of the sharpness (91 % at least). A plain average along the flow that removes as much keeps 85 % (68 % at least).
+`benchmarks/smoothing.py`.
 """
 
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ STILL_PX = 0.3
 RESIDUAL_HALF_TRUST = 12.0
 # Share by which motion squeezes the surroundings of a block, on its way back to the last frame, from which on nothing
 # of the history counts: two things that come from one place were not both seen. Sample clip, its exact occlusion, a
-# network's pictures: 2.3 (2.9 at most) instead of 2.8 (4.4) levels from the unsmoothed picture in what comes into view.
+# network's pictures: 2.5 (3.1 at most) instead of 2.8 (4.4) levels from the unsmoothed picture in what comes into view.
 SQUEEZE_NO_TRUST = 0.25
 STRIP_PX = 32
 # Takes its luminance (ITU-R BT.601, as OpenCV's) from a colour.

@@ -26,7 +26,7 @@ PATCH_PX = 16
 # Share of the flicker of a still scene that may be left; measured 0.2.
 FLICKER_SHARE_MAX = 0.5
 # Grey levels, mean, by which a shipped style's picture may differ from the unsmoothed one where something came into
-# view, by the sample clip's own motion, and where a dark square has just left. Measured 2.3 at four places of the clip.
+# view, by the sample clip's own motion, and where a dark square has just left. Measured 2.5 at four places of the clip.
 DISOCCLUDED_LEVELS_MAX = 3.0
 # Grey levels, mean, towards the tone of the square, 100 levels away, that it may leave behind in any frame.
 SHADOW_LEVELS_MAX = 2.0
