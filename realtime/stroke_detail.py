@@ -1,4 +1,4 @@
-"""Give averaged brush strokes back the fine detail that averaging took, without giving back all of its flicker.
+"""Tell how much of the fine detail of brush strokes averaging took, so that it can be given back without the flicker.
 
 The detail of a blended picture is raised to the energy that the new picture has there: at 640x360 85 % of the flicker
 removed at 94 % of the sharpness, 89 % at 81 % without it (five sequences, DIS down to half size). Energies are averaged
@@ -10,15 +10,13 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-# Detail is what differs from a Gaussian of this width in a window of 5x5.
-SIGMA_PX = 1.5
+# Detail is what differs from the mean of a window of so many pixels. A Gaussian of 1.5 px in it kept 2.7 % less of the
+# sharpness for 0.8 % more of the flicker removed, at twice the time.
 KERNEL_PX = 5
 # Side of the area whose energy is compared, in blocks; how much a frame counts in it; the most by which it is raised.
 WINDOW_BLOCKS = 5
 FRAME_SHARE = 0.2
 GAIN_MAX = 1.6
-# Gains are int16 in units of one part in this.
-FIXED_ONE = 256
 
 
 class StrokeDetail:
@@ -26,24 +24,34 @@ class StrokeDetail:
 
     def __init__(self) -> None:
         self._energies: NDArray[np.float32] | None = None
+        # Kept from frame to frame for its memory.
+        self._low: MatLike | None = None
 
     def reset(self) -> None:
         self._energies = None
 
-    def missing(self, new: NDArray[np.uint8], blended: NDArray[np.uint8], blocks: tuple[int, int]) -> MatLike:
-        """Return what is to be added to `blended`, int16 as both are (H, W); `blocks` is (width, height) of gains."""
-        low_new, low_blended = (cv2.GaussianBlur(picture, (KERNEL_PX,) * 2, SIGMA_PX) for picture in (new, blended))
-        energies = np.stack([_energy(new, low_new, blocks), _energy(blended, low_blended, blocks)])
+    def of(
+        self, new: MatLike, blended: MatLike, blocks: tuple[int, int], *, dst: MatLike
+    ) -> tuple[MatLike, NDArray[np.float32]]:
+        """Write the detail of `blended` to `dst`; return it and what it has to be raised by, as a share of itself.
+
+        Pictures are (H, W) uint8, the detail int16; `blocks` is (width, height) of the raise, float32 from 0 on.
+        """
+        self._low = cv2.blur(new, (KERNEL_PX, KERNEL_PX), dst=self._low)
+        energy_new = _energy(cv2.absdiff(new, self._low, dst=self._low), blocks)
+        self._low = cv2.blur(blended, (KERNEL_PX, KERNEL_PX), dst=self._low)
+        detail = cv2.subtract(blended, self._low, dst=dst, dtype=cv2.CV_16S)
+        energy_blended = _energy(cv2.absdiff(blended, self._low, dst=self._low), blocks)
+        energies = np.stack([energy_new, energy_blended])
         if self._energies is not None:
             energies = self._energies + np.float32(FRAME_SHARE) * (energies - self._energies)
         self._energies = energies
         # One grey level keeps noise on flat areas from being raised.
-        gain = np.clip((energies[0] + 1) / (energies[1] + 1), 1, GAIN_MAX) - 1
-        gains = cv2.resize((FIXED_ONE * gain).astype(np.int16), (new.shape[1], new.shape[0]))
-        return cv2.multiply(cv2.subtract(blended, low_blended, dtype=cv2.CV_16S), gains, scale=1 / FIXED_ONE)
+        return detail, np.clip((energies[0] + 1) / (energies[1] + 1), 1, GAIN_MAX) - 1
 
 
-def _energy(picture: NDArray[np.uint8], low: MatLike, blocks: tuple[int, int]) -> NDArray[np.float32]:
-    half = cv2.resize(cv2.absdiff(picture, low), (0, 0), fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+def _energy(magnitude: MatLike, blocks: tuple[int, int]) -> NDArray[np.float32]:
+    # By halves, for which OpenCV has a path of three times the speed.
+    half = cv2.resize(magnitude, (0, 0), fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     means = cv2.resize(half, blocks, interpolation=cv2.INTER_AREA).astype(np.float32)
     return np.asarray(cv2.blur(means, (WINDOW_BLOCKS, WINDOW_BLOCKS)), dtype=np.float32)

@@ -19,11 +19,11 @@ LINES_MAX = 350
 LAYERS = (
     ("__init__", "errors"),
     ("frame", "settings", "serve_settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch",
-     "camera_modes"),
+     "camera_modes", "stroke_detail"),
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status", "camera_address"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
-     "live_keys", "stroke_detail", "microphone"),
+     "live_keys", "luminance_history", "microphone"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
         "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric", "repeat",
