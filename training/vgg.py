@@ -1,6 +1,6 @@
 """VGG19 as a fixed feature extractor (Simonyan & Zisserman 2015) for the perceptual losses and metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -78,21 +78,33 @@ class Vgg19(nn.Module):
         return features
 
 
-def _build(last: str) -> tuple[list[nn.Module], list[str]]:
+def build_stages(stages: Sequence[Sequence[int]], *, batch_norm: bool = False) -> tuple[list[nn.Module], list[str]]:
+    """Return the modules of VGG's layout and their names: 3x3 convolutions with ReLU, halved between two stages.
+
+    A stage lists the widths of its convolutions. The ReLU after convolution `n` of stage `s`, counted from one, is
+    `relu{s}_{n}`; all other names are empty. Works on (B, 3, H, W).
+    """
     modules: list[nn.Module] = []
     names: list[str] = []
     channels = 3
-    for stage, widths in enumerate(_STAGES, start=1):
+    for stage, widths in enumerate(stages, start=1):
         if stage > 1:
             modules.append(nn.MaxPool2d(2))
             names.append("")
         for number, width in enumerate(widths, start=1):
-            modules += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
-            names += ["", f"relu{stage}_{number}"]
+            modules.append(nn.Conv2d(channels, width, 3, padding=1))
+            if batch_norm:
+                modules.append(nn.BatchNorm2d(width))
+            modules.append(nn.ReLU(inplace=True))
+            names += [*[""] * (1 + batch_norm), f"relu{stage}_{number}"]
             channels = width
-            if names[-1] == last:
-                return modules, names
     return modules, names
+
+
+def _build(last: str) -> tuple[list[nn.Module], list[str]]:
+    modules, names = build_stages(_STAGES)
+    count = names.index(last) + 1 if last in names else len(names)
+    return modules[:count], names[:count]
 
 
 def _file_state(path: Path) -> dict[str, Tensor]:
