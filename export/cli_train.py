@@ -2,9 +2,10 @@
 
     stylize-train painting.jpg --name dusk --minutes 30 --photographs photographs/
     stylize-train training/recipes/starry-night.toml --pictures paintings/ --photographs photographs/
+    stylize-train classifier --arch custom-vgg19 --data cifar100 --minutes 60
 
 The first form trains, exports, verifies, scores and publishes to the folder of the user's own styles. The second is
-`python -m training`; its result goes to `stylize-export`.
+`python -m training`; its result goes to `stylize-export`. The third trains a backbone for optimisation.
 """
 
 import argparse
@@ -23,6 +24,8 @@ from realtime.errors import StylizeError
 from realtime.settings import DEFAULT_STYLE
 from training.cli import main as train_recipe
 from training.cli import run_training
+from training.cli_classifier import COMMAND_WORD
+from training.cli_classifier import main as train_classifier
 from training.perceptual import STYLE_LAYERS
 from training.photograph import list_pictures, load_picture
 from training.recipe import FeedForwardRecipe
@@ -42,6 +45,8 @@ HELD_OUT_FILE = "held-out.txt"
 
 def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == [COMMAND_WORD]:
+        return train_classifier(words[1:])
     if any(word.endswith(RECIPE_SUFFIX) for word in words):
         return train_recipe(words)
     options = _parser().parse_args(words)
