@@ -50,7 +50,9 @@ class Vgg19(Backbone):
         if weights:
             state = read_weights(weights, title=VGG19_TITLE)
         else:
-            state = load_torchvision(published, title=VGG19_TITLE, remedy="a local file is taken with --vgg FILE.safetensors")
+            state = load_torchvision(
+                published, title=VGG19_TITLE, remedy="a local file is taken with --vgg FILE.safetensors"
+            )
         own = {f"features.{key}": tensor for key, tensor in needed.state_dict().items()}
         require_tensors(state, own, source=weights or torchvision_file(published), title=VGG19_TITLE)
         needed.load_state_dict({key.removeprefix("features."): state[key].float() for key in own}, assign=True)
