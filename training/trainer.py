@@ -1,6 +1,6 @@
 """The training loop: precision and devices by Fabric, EMA, a schedule, checkpoints that resume exactly.
 
-It knows neither networks nor losses; those are the `Objective`'s, and what a step sees is the `StepDataset`'s.
+It knows neither networks nor losses; those are the `Objective`'s, and what a step sees is the dataset's.
 """
 
 import json
@@ -15,11 +15,11 @@ import torch
 from lightning_fabric import Fabric
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from training.dataset import StepDataset, StepSampler
+from training.dataset import StepSampler
 from training.objective import Objective
-from training.recipe import Recipe
+from training.recipe import LoopRecipe
 
 CHECKPOINT_FILE = "checkpoint.pt"
 NETWORK_FILE = "network.safetensors"
@@ -47,9 +47,9 @@ class Trainer:
     def __init__(
         self,
         objective: Objective,
-        dataset: StepDataset,
+        dataset: Dataset[dict[str, Tensor]],
         *,
-        recipe: Recipe,
+        recipe: LoopRecipe,
         fabric: Fabric,
         run_folder: Path,
         facts: dict[str, str],
