@@ -17,53 +17,50 @@ from training.perceptual import content_loss, gram_matrix, style_loss
 from training.recipe import DistillRecipe
 
 STYLE_WEIGHT = 15.0
-PREVIEW_STEPS = 30
+PREVIEW_STEPS = 15
 PREVIEW_STEP = 0.03
 
 
 class DistillObjective(Objective):
-    """Compare `network` with `teacher`, which has the layers of `DISTILLED_LAYERS`, at each of these layers.
+    """Compare `network` with `teacher`, which has the layers that it returns, at each of these layers.
 
-    `previewed` are pictures (N, 3, side, side), N at least 2; they also set the scales of the layers. Must be built
-    before `teacher` is set to a reduced precision.
+    `previewed` are pictures (N, 3, side, side), as many photographs as paintings behind them.
     """
 
     def __init__(self, network: nn.Module, recipe: DistillRecipe, *, teacher: Backbone, previewed: Tensor) -> None:
         super().__init__(network, {"features": 1.0, "gram": recipe.gram_weight})
         self._recipe = recipe
         self._teacher = teacher.to(memory_format=torch.channels_last)
-        with torch.no_grad():
-            self._scales = {layer: found.square().mean().sqrt().item() for layer, found in teacher(previewed).items()}
         # No buffer, which several devices would exchange at every step.
         self._previewed = previewed
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         pictures = batch["picture"].contiguous(memory_format=torch.channels_last)
-        features, targets = pictures, self.targets(pictures)
+        targets = self.targets(pictures)
         count = self._recipe.optimized
         if count:
-            grams = {layer: gram_matrix(targets[layer][:count]) for layer in DISTILLED_LAYERS.style}
-            content = targets[DISTILLED_LAYERS.content][-count:]
-            steps = batch["optimized_step"][-count:].view(-1, 1, 1, 1) * self._recipe.optimized_step_max
-            moved = pictures[-count:]
+            grams = {layer: gram_matrix(targets[layer][-count:]) for layer in DISTILLED_LAYERS.style}
+            content = targets[DISTILLED_LAYERS.content][:count]
+            steps = batch["optimized_step"][:count].view(-1, 1, 1, 1) * self._recipe.optimized_step_max
+            moved = pictures[:count]
             for _ in range(self._recipe.optimized_steps):
                 moved = _step(self.network, moved, content, grams, steps)
-            features = torch.cat((pictures[:-count], moved))
             of_moved = self.targets(moved)
-            targets = {layer: torch.cat((target[:-count], of_moved[layer])) for layer, target in targets.items()}
-        found = {layer: each.float() for layer, each in self.network(features).items()}
+            pictures = torch.cat((moved, pictures[count:]))
+            targets = {layer: torch.cat((of_moved[layer], target[count:])) for layer, target in targets.items()}
+        found = {layer: each.float() for layer, each in self.network(pictures).items()}
         return errors(found, targets)
 
     @torch.no_grad()
     def targets(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Return the teacher's features on the network's scales, float32."""
-        return {layer: found.float() / self._scales[layer] for layer, found in self._teacher(pictures).items()}
+        """Return the teacher's features in float32."""
+        return {layer: features.float() for layer, features in self._teacher(pictures).items()}
 
     def preview(self, network: nn.Module) -> Tensor:
-        """Return pictures above, and below what some steps of optimisation make of them in the style of the next."""
+        """Return pictures above, and below what some steps make of them in the style of those half a row on."""
         pictures = self._previewed.to(next(network.parameters()).device)
         targets = self.targets(pictures)
-        grams = {layer: gram_matrix(targets[layer]).roll(-1, 0) for layer in DISTILLED_LAYERS.style}
+        grams = {layer: gram_matrix(targets[layer]).roll(len(pictures) // 2, 0) for layer in DISTILLED_LAYERS.style}
         made = pictures
         for number in range(PREVIEW_STEPS):
             step = pictures.new_tensor(PREVIEW_STEP * (1 - number / PREVIEW_STEPS))

@@ -101,8 +101,8 @@ class AdainRecipe(Recipe):
 class DistillRecipe(LoopRecipe):
     """A small backbone that learns VGG19's features; weights are relative to 1 for the error of the features.
 
-    Of each batch, the last `optimized` pictures have first gone `optimized_steps` steps, of up to
-    `optimized_step_max` of the range of a value each, towards another picture's style as the network sees it.
+    Of each batch, the first `optimized` pictures have gone `optimized_steps` steps, each of up to `optimized_step_max`
+    of the range of a value, towards the style of the last ones as the network sees it.
     """
 
     NETWORKS: ClassVar[tuple[str, ...]] = ("distilled-vgg",)
@@ -111,9 +111,9 @@ class DistillRecipe(LoopRecipe):
     network: str = "distilled-vgg"
     crop_px: int = 160
     steps: int = 0
-    learning_rate: float = 2e-3
-    warmup_steps: int = 100
-    ema_decay: float = 0.995
+    learning_rate: float = 2e-4
+    warmup_steps: int = 20
+    ema_decay: float = 0.99
     gram_weight: float = 0.5
     optimized: int = 1
     optimized_steps: int = 4
