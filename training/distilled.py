@@ -83,6 +83,7 @@ class DistilledNetwork(nn.Module):
             mean = flat.mean(dim=1)
             directions = torch.linalg.eigh(torch.cov(flat)).eigenvectors[:, -first.out_channels :]  # (C, rank)
             back = next(own)
+            assert back.bias is not None
             first.weight.copy_(torch.einsum("cr,cikl->rikl", directions, module.weight))
             back.weight.copy_(directions[:, :, None, None])
             back.bias.copy_(mean + directions @ (directions.T @ (module.bias - mean)))

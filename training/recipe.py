@@ -155,7 +155,7 @@ def load_recipe_as(recipe: type[AnyRecipe], path: Path) -> AnyRecipe:
     for name, value in values.items():
         _require_type(path, fields[name], value)
     loaded = recipe(**values)
-    _require_choice(path, "kind", loaded.kind, (fields["kind"].default,))
+    _require_choice(path, "kind", loaded.kind, (str(fields["kind"].default),))
     _require_choice(path, "network", loaded.network, recipe.NETWORKS)
     return loaded
 
