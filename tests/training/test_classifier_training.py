@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install s
 from PIL import Image  # noqa: E402
 
 from export.cli_train import main  # noqa: E402
+from tests.training.checkpoint import assert_same_state  # noqa: E402
 from training import classifier_training  # noqa: E402
 from training.classifier import CUSTOM_VGG19, SMALL_CNN, load_classifier  # noqa: E402
 from training.classifier_report import (  # noqa: E402
@@ -72,22 +73,6 @@ def make(data: LabelledData, tmp_path: Path) -> Make:
     return make_trainer
 
 
-def _assert_same_state(first: Any, second: Any) -> None:
-    """Compare checkpoints bit for bit, in all but the time they took."""
-    if isinstance(first, dict):
-        assert first.keys() == second.keys()
-        for key in first.keys() - {"elapsed_s", "minutes"}:
-            _assert_same_state(first[key], second[key])
-    elif isinstance(first, list):
-        assert len(first) == len(second)
-        for one, other in zip(first, second, strict=True):
-            _assert_same_state(one, other)
-    elif isinstance(first, torch.Tensor):
-        assert torch.equal(first, second)
-    else:
-        assert first == second
-
-
 def _stop_after(trainer: ClassifierTrainer, steps: int) -> None:
     run = trainer.run()
     for _ in range(steps + 1):  # the loop saves a checkpoint only once it is asked for the next step
@@ -131,7 +116,7 @@ def test_resumed_run_equals_one_in_a_piece_bit_for_bit(
     list(resumed.run())
 
     whole, parts = (torch.load(tmp_path / folder / CHECKPOINT_FILE) for folder in ("whole", "parts"))
-    _assert_same_state(whole, parts)
+    assert_same_state(whole, parts)
 
 
 def test_finished_run_is_not_trained_further(make: Make, tmp_path: Path) -> None:
