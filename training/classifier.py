@@ -49,14 +49,15 @@ class SequentialClassifier(nn.Module):
         return logits
 
 
-class ResNet50Classifier(ResNet):
+class ResNet50Classifier(ResNet):  # type: ignore[misc]  # torchvision has no types
     """torchvision's ResNet50 (He et al. 2015), with its names of layers and weights and its initialisation."""
 
     def __init__(self, *, classes: int) -> None:
         super().__init__(Bottleneck, [3, 4, 6, 3], num_classes=classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(normalise(x))
+        logits: Tensor = super().forward(normalise(x))
+        return logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +133,7 @@ def load_classifier(path: Path) -> tuple[SequentialClassifier | ResNet50Classifi
             precision=metadata["precision"],
         )
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} is no classifier that stylize-train wrote ({type(error).__name__}: {error})"
-        ) from error
+        raise ValueError(f"{path} is no classifier of stylize-train ({type(error).__name__}: {error})") from error
     network = build_classifier(facts.architecture, classes=len(facts.class_names), batch_norm=facts.batch_norm)
     try:
         network.load_state_dict(weights)

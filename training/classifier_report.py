@@ -24,7 +24,10 @@ logger = logging.getLogger(__name__)
 
 
 class ClassifierReport:
-    """Follow a trainer, step by step, into `run_folder`; a terminal gets a bar with the time left, anything else lines."""
+    """Follow a trainer, step by step, into `run_folder`.
+
+    A terminal gets a bar with the time left, anything else a line an epoch.
+    """
 
     def __init__(self, trainer: ClassifierTrainer, run_folder: Path) -> None:
         self._trainer = trainer

@@ -1,4 +1,4 @@
-"""The training of a classifier: AdamW, a rate that falls on plateaus, precision by Fabric, checkpoints that resume exactly.
+"""The training of a classifier: AdamW, a rate that falls on plateaus, Fabric, and checkpoints that resume exactly.
 
 Beside `trainer.py`, and not in it: here the held-out pictures steer the rate, and an epoch has an end.
 """
@@ -130,7 +130,7 @@ class ClassifierTrainer:
         while True:
             self.elapsed_s = self._clock() - started_s
             self.progress = min(1.0, self.elapsed_s / (minutes * 60) if minutes else self.step / steps)
-            if self.progress >= 1:
+            if self.progress >= 1 and self.step:
                 break
             loss = self._train_step()
             self.step += 1

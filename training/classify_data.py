@@ -6,8 +6,10 @@ All is read once, to squares of one size, and held in memory as bytes: 5,000 pic
 import logging
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,9 +147,7 @@ def _split_data(name: str, class_names: tuple[str, ...], all_pictures: LabelledP
     counts = torch.bincount(all_pictures.labels, minlength=len(class_names))
     if counts.min() < 2:
         few = class_names[int(counts.argmin())]
-        raise ValueError(
-            f"{name}: class {few} has {int(counts.min())} readable picture, but one to learn and one to test"
-        )
+        raise ValueError(f"{name}: class {few} has one readable picture, but needs two, to learn and to hold out")
     train, held_out = (
         LabelledPictures(all_pictures.pictures[numbers], all_pictures.labels[numbers])
         for numbers in map(torch.from_numpy, split(all_pictures.labels.numpy(), seed=seed))
@@ -167,14 +167,14 @@ def _unpack(archive: Path, folder: Path) -> None:
             if size > ZIP_BYTES_MAX:
                 raise ValueError(f"{archive} unpacks to {size / 2**30:.0f} GiB, more than {ZIP_BYTES_MAX / 2**30:.0f}")
             file.extractall(folder)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last if it is encrypted
         raise ValueError(f"{archive} is neither a folder nor a .zip that can be read: {error}") from error
 
 
-def _load_cifar(kind: type[CIFAR10], name: str, downloads: Path, size_px: int) -> LabelledData:
+def _load_cifar(kind: Callable[..., Any], name: str, downloads: Path, size_px: int) -> LabelledData:
     parts = []
     for is_train in (True, False):
-        data = _downloaded(lambda is_train=is_train: kind(downloads, train=is_train, download=True), name, downloads)
+        data = _downloaded(partial(kind, downloads, train=is_train, download=True), name, downloads)
         pictures = torch.stack([_bytes(Image.fromarray(levels), size_px) for levels in data.data])
         parts.append(LabelledPictures(pictures, torch.tensor(data.targets)))
     return LabelledData(name, tuple(data.classes), *parts)
@@ -182,7 +182,7 @@ def _load_cifar(kind: type[CIFAR10], name: str, downloads: Path, size_px: int) -
 
 def _load_caltech101(downloads: Path, size_px: int, seed: int) -> LabelledData:
     # Its pictures are read from the folder: torchvision's own reader needs SciPy, and stops at a damaged file.
-    data = _downloaded(lambda: Caltech101(downloads, download=True), "caltech101", downloads)
+    data = _downloaded(partial(Caltech101, downloads, download=True), "caltech101", downloads)
     folder = Path(data.root) / "101_ObjectCategories"
     return _read_folder(folder, name="caltech101", size_px=size_px, seed=seed, without=frozenset({CALTECH_NO_CLASS}))
 

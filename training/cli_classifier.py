@@ -60,7 +60,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--learning-rate",
         type=float,
-        default=0.0,
         metavar="RATE",
         help=f"first rate [{LEARNING_RATE}, without batch norm {LEARNING_RATE_WITHOUT_NORM}]",
     )
@@ -83,10 +82,10 @@ def _train(options: argparse.Namespace) -> None:
     for name, least in (("size_px", SIDE_MIN_PX), ("batch", 2), ("checkpoint_steps", 1), ("seed", 0)):
         if getattr(options, name) < least:
             raise ValueError(f"--{name.replace('_', '-')} is {getattr(options, name)} but must be at least {least}")
-    for name in ("minutes", "epochs"):
+    for name in ("minutes", "epochs", "learning_rate"):
         value = getattr(options, name)
         if value is not None and not value > 0:
-            raise ValueError(f"--{name} is {value} but must be more than 0")
+            raise ValueError(f"--{name.replace('_', '-')} is {value} but must be more than 0")
     fabric = open_fabric(Hardware(options.device, precision=options.precision))
     data = load_data(options.data, size_px=options.size_px, seed=options.seed, downloads=options.downloads)
     run_folder = options.run or Path("runs") / f"{options.arch}-{data.name}"
@@ -96,7 +95,7 @@ def _train(options: argparse.Namespace) -> None:
             batch_norm=options.batch_norm,
             epochs=options.epochs or 0,
             batch=options.batch,
-            learning_rate=options.learning_rate,
+            learning_rate=options.learning_rate or 0.0,
             seed=options.seed,
         ),
         data,
