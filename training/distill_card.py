@@ -14,7 +14,12 @@ from training.distilled import DistilledNetwork
 from training.perceptual import content_loss, gram_matrix, style_loss
 from training.shipped_backbone import write_described
 
-LICENCE = "Apache-2.0"
+# The principal directions that the network begins with are taken from VGG19's weights, so that theirs is its licence.
+LICENCE = "CC-BY-4.0"
+ATTRIBUTION = (
+    "Adapted from VGG19 by K. Simonyan and A. Zisserman, Visual Geometry Group, University of Oxford "
+    "(CC BY 4.0, https://creativecommons.org/licenses/by/4.0/): its convolutions, reduced to principal directions and trained."
+)
 DIGITS = 4
 
 
@@ -31,6 +36,7 @@ def publish(network_file: Path, card: Path, *, teacher: Backbone, held_out: Sequ
     facts = {
         "title": recipe["title"],
         "licence": LICENCE,
+        "attribution": ATTRIBUTION,
         "teacher": metadata["teacher"],
         "training": {
             "recipe": f"training/recipes/{recipe['name']}.toml",
