@@ -18,7 +18,7 @@ from training.shipped_backbone import write_described
 LICENCE = "CC-BY-4.0"
 ATTRIBUTION = (
     "Adapted from VGG19 by K. Simonyan and A. Zisserman, Visual Geometry Group, University of Oxford "
-    "(CC BY 4.0, https://creativecommons.org/licenses/by/4.0/): its convolutions, reduced to principal directions and trained."
+    "(CC BY 4.0, https://creativecommons.org/licenses/by/4.0/): its convolutions in principal directions, then trained."
 )
 DIGITS = 4
 
