@@ -23,6 +23,7 @@ from realtime.output_file import OutputFile, require_suffix, write_error
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from training.backbone_choice import BackboneChoice
     from training.keyframe import Keyframe, KeyframeSettings, KeyframeStep
 
 PROGRESS_INTERVAL = 10
@@ -37,14 +38,18 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     _require_paths(options)
     # Imported here: `--help` must not wait for torch.
+    from training.backbone_choice import choose_backbone
     from training.gatys import DivergedError
 
     interrupts.check()
     try:
-        settings = settings_of(options)
-        keyframe = _open(options, settings)
+        choice = choose_backbone(options.backbone, vgg=options.vgg)
+        settings = settings_of(options, choice.layers)
+        keyframe = _open(options, settings, choice)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    except OSError as error:
+        raise InputError(str(error)) from error  # weights: all other files have been read
     # From here on a signal ends the loop between two iterations, where the state is whole.
     interrupts.hold()
     started_s = time.monotonic()
@@ -54,7 +59,9 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     except DivergedError as error:
         finished, diverged = False, error
     if keyframe.best is None:
-        raise StylizeError(f"{diverged}; nothing could be measured, the weights of VGG19 may be damaged") from diverged
+        raise StylizeError(
+            f"{diverged}; nothing could be measured, the weights of the backbone may be damaged"
+        ) from diverged
     _save(keyframe.best_picture(), options.output, overwrite=options.overwrite)
     terms = {**keyframe.best.terms, "total": keyframe.best.total}
     if options.report is not None:
@@ -63,6 +70,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             "finished": finished,
             "seconds": round(time.monotonic() - started_s, 2),
             "losses": terms,
+            "backbone": keyframe.backbone_name,
             "settings": dataclasses.asdict(settings),
         }
         write_side_file("report", options.report, json.dumps(report, indent=2) + "\n")
@@ -119,7 +127,7 @@ class _Clock:
         return coarser + step.iterate.iteration * step.size[0] * step.size[1]
 
 
-def _open(options: argparse.Namespace, settings: "KeyframeSettings") -> "Keyframe":
+def _open(options: argparse.Namespace, settings: "KeyframeSettings", choice: "BackboneChoice") -> "Keyframe":
     import torch
 
     from training.keyframe import Keyframe
@@ -127,10 +135,8 @@ def _open(options: argparse.Namespace, settings: "KeyframeSettings") -> "Keyfram
     start = None if options.start in ("content", "noise") else _read_picture(Path(options.start))
     content = _content(options)
     styles = [(_read_picture(Path(path)), share) for path, share in options.styles]
-    try:
-        keyframe = Keyframe(content, styles, settings, vgg=options.vgg, start=start, device=options.device)
-    except OSError as error:
-        raise InputError(str(error)) from error  # the weights of VGG19: all other files have been read
+    backbone = choice.open(settings.weights.layers)
+    keyframe = Keyframe(content, styles, settings, backbone=backbone, start=start, device=options.device)
     if options.resume and options.resume.exists():
         try:
             state = torch.load(options.resume, weights_only=True, map_location="cpu")

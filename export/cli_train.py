@@ -3,9 +3,11 @@
     stylize-train painting.jpg --name dusk --minutes 30 --photographs photographs/
     stylize-train training/recipes/starry-night.toml --pictures paintings/ --photographs photographs/
     stylize-train few-shot in.mp4 keyframes/ -o dusk.onnx
+    stylize-train classifier --arch custom-vgg19 --data cifar100 --minutes 60
 
 The first form trains, exports, verifies, scores and publishes to the folder of the user's own styles. The second is
-`python -m training`; its result goes to `stylize-export`. The third is `cli_few_shot.py`.
+`python -m training`; its result goes to `stylize-export`. The others are `cli_few_shot.py`, and the training of a
+backbone for optimisation.
 """
 
 import argparse
@@ -26,6 +28,7 @@ from realtime.errors import StylizeError
 from realtime.settings import DEFAULT_STYLE
 from training.cli import main as train_recipe
 from training.cli import run_training
+from training.cli_classifier import main as train_classifier
 from training.perceptual import STYLE_LAYERS
 from training.photograph import list_pictures, load_picture
 from training.recipe import FeedForwardRecipe
@@ -34,7 +37,7 @@ from training.trainer import CHECKPOINT_FILE
 from training.vgg import Vgg19
 
 RECIPE_SUFFIX = ".toml"
-FEW_SHOT = "few-shot"
+FURTHER_COMMANDS = {"few-shot": learn_keyframes, "classifier": train_classifier}
 # From a shipped style's network; the shipped styles that began so took 600 to 900.
 STEPS = 800
 STYLE_WEIGHT = 10.0
@@ -45,10 +48,10 @@ HELD_OUT_FILE = "held-out.txt"
 
 def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0] in FURTHER_COMMANDS:
+        return FURTHER_COMMANDS[words[0]](words[1:])
     if any(word.endswith(RECIPE_SUFFIX) for word in words):
         return train_recipe(words)
-    if words[:1] == [FEW_SHOT]:
-        return learn_keyframes(words[1:])
     options = _parser().parse_args(words)
     return run_training(lambda: _make_style(options), StylizeError)
 
@@ -58,7 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="stylize-train",
         description="Make a style of a picture: train it, verify it, and put it among your own styles.",
         epilog="With a recipe (FILE.toml) instead of a picture only the training is done; its options: "
-        f"python -m training --help. From a video and stylised frames of it: stylize-train {FEW_SHOT} --help",
+        "python -m training --help. From a video and stylised frames of it: stylize-train few-shot --help. "
+        "A backbone: stylize-train classifier --help",
     )
     parser.add_argument("picture", type=Path, metavar="PICTURE", help="the painting, photograph or texture to learn")
     parser.add_argument("--name", required=True, help="what --style will call it: letters, digits and hyphens")

@@ -1,7 +1,6 @@
 """The options of `stylize-keyframe`, and the settings that they stand for. No heavy imports: `--help` reads this."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from realtime.command import make_parser, path_argument
 from realtime.settings import SIZE_MAX_PX, time_s
 
 if TYPE_CHECKING:
+    from training.backbone import LayerChoice
     from training.keyframe import KeyframeSettings
 
 # Iterations between two saved states: one is 0.3 GB at 512x512.
@@ -40,9 +40,23 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
     add("--seed", type=_count, default=1, metavar="N", help="of the noise [%(default)s]")
     add("--style-weight", type=_weight, default=15.0, metavar="W", help="beside content's 1 [%(default)s]")
     add("--tv-weight", type=_weight, default=0.0, metavar="W", help="total variation: smoothness [%(default)s]")
-    add("--content-layer", type=_share, action="append", metavar="LAYER[=W]", help="repeatable [relu4_1]")
-    add("--style-layer", type=_share, action="append", metavar="LAYER[=W]", help="repeatable [relu1_1 to relu4_1]")
-    add("--pooling", choices=("max", "average"), default="max", help="of VGG19 [%(default)s]")
+    add(
+        "--backbone",
+        metavar="vgg19|resnet50|small|FILE",
+        help="network whose features are compared; FILE is a classifier of stylize-train's, resnet50:FILE ResNet50 as "
+        "safetensors [vgg19, or small where that cannot be had]",
+    )
+    add("--vgg", type=path_argument, metavar="FILE", help="VGG19 as safetensors [torchvision's, downloaded once]")
+    layer_help = "repeatable; an unknown name tells those of the backbone"
+    add("--content-layer", type=_share, action="append", metavar="LAYER[=W]", help=f"{layer_help} [vgg19: relu4_1]")
+    add(
+        "--style-layer",
+        type=_share,
+        action="append",
+        metavar="LAYER[=W]",
+        help=f"{layer_help} [vgg19: relu1_1, relu2_1, relu3_1 and relu4_1]",
+    )
+    add("--pooling", choices=("max", "average"), default="max", help="of the backbone [%(default)s]")
     add(
         "--keep-colors",
         nargs="?",
@@ -57,24 +71,27 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
         metavar="FILE.pt",
         help=f"keep the state here, every {STATE_INTERVAL} iterations and at Ctrl-C; continue from it if there is one",
     )
-    add("--vgg", type=path_argument, metavar="FILE", help="VGG19 as safetensors [torchvision's, downloaded once]")
-    add("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="of VGG19 [%(default)s]")
+    add("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="of the backbone [%(default)s]")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="[%(default)s]")
     add("--report", type=path_argument, metavar="FILE.json", help="write losses and settings as JSON")
     add("--overwrite", action="store_true", help="replace an existing output")
     return parser
 
 
-def settings_of(options: argparse.Namespace) -> "KeyframeSettings":
-    """Return the settings that the options stand for. Raises ValueError if they do not fit together."""
+def settings_of(options: argparse.Namespace, layers: "LayerChoice") -> "KeyframeSettings":
+    """Return the settings that the options stand for, with `layers`' own where the options name none.
+
+    Raises ValueError if they do not fit together.
+    """
     from training.gatys_objective import ObjectiveWeights
     from training.keyframe import KeyframeSettings
 
-    weights = ObjectiveWeights(style=options.style_weight, total_variation=options.tv_weight)
-    if options.content_layer:
-        weights = dataclasses.replace(weights, content_layers=dict(options.content_layer))
-    if options.style_layer:
-        weights = dataclasses.replace(weights, style_layers=dict(options.style_layer))
+    weights = ObjectiveWeights(
+        style=options.style_weight,
+        total_variation=options.tv_weight,
+        content_layers=dict(options.content_layer or {layers.content: 1.0}),
+        style_layers=dict(options.style_layer or dict.fromkeys(layers.style, 1.0)),
+    )
     return KeyframeSettings(
         size_px=options.size,
         style_size_px=options.style_size,

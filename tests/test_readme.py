@@ -38,7 +38,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     safetensors = pytest.importorskip("safetensors")
     torch = pytest.importorskip("torch")
     del safetensors
-    from training.vgg import _build
+    from torchvision.models import VGG19_Weights, vgg19
 
     folder = tmp_path_factory.mktemp("readme")
     for name in ("coast.mp4", "gallery/styles.jpg"):
@@ -55,9 +55,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "paintings" / "0.jpg").rename(folder / "paintings" / "vincent-van-gogh_the-starry-night.jpg")
     checkpoints = folder / "torch" / "hub" / "checkpoints"
     checkpoints.mkdir(parents=True)
-    modules, _ = _build(last="relu4_1")
-    state = torch.nn.ModuleList(modules).state_dict()
-    torch.save({f"features.{key}": value for key, value in state.items()}, checkpoints / "vgg19-dcbb9e9d.pth")
+    state = vgg19().features.state_dict(prefix="features.")
+    torch.save(state, checkpoints / Path(VGG19_Weights.IMAGENET1K_V1.url).name)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""What one stylised picture is to minimise: content and Gram style losses on VGG19, and total variation.
+"""What one stylised picture is to minimise: content and Gram style losses on a backbone, and total variation.
 
 The losses are those of `perceptual.py`, so that weights mean the same here and in a recipe. Built once per content
 picture; `gatys.py` minimises it.
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from training.backbone import Backbone
 from training.gram_tap import tap_gram
 from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix
 from training.total_variation import total_variation
-from training.vgg import Vgg19
 
 POOLINGS = ("max", "average")
 
@@ -43,7 +43,7 @@ class GatysObjective:
     """
 
     def __init__(
-        self, network: Vgg19, content: Tensor, styles: Sequence[tuple[Tensor, float]], *, weights: ObjectiveWeights
+        self, network: Backbone, content: Tensor, styles: Sequence[tuple[Tensor, float]], *, weights: ObjectiveWeights
     ) -> None:
         missing = set(weights.layers) - set(network.layers)
         if missing:
@@ -92,14 +92,15 @@ class GatysObjective:
         return means
 
 
-def feature_network(vgg: Vgg19, *, pooling: str = "max", dtype: torch.dtype = torch.float32) -> Vgg19:
-    """Return a copy of `vgg` that computes in `dtype`, with `max` or `average` pooling (Gatys et al. 2016, sec. 2)."""
-    network = copy.deepcopy(vgg).to(memory_format=torch.channels_last).compute_in(dtype)
+def feature_network(backbone: Backbone, *, pooling: str = "max", dtype: torch.dtype = torch.float32) -> Backbone:
+    """Return a copy that computes in `dtype`, with `max` or `average` pooling (Gatys et al. 2016, sec. 2)."""
+    network = copy.deepcopy(backbone).to(memory_format=torch.channels_last).compute_in(dtype)
     if pooling == "average":
         for parent in list(network.modules()):
             for name, child in list(parent.named_children()):
                 if isinstance(child, nn.MaxPool2d):
-                    setattr(parent, name, nn.AvgPool2d(child.kernel_size))
+                    averaged = nn.AvgPool2d(child.kernel_size, child.stride, child.padding, count_include_pad=False)
+                    setattr(parent, name, averaged)
     elif pooling != "max":
         raise ValueError(f"pooling is {pooling!r} but must be one of {', '.join(POOLINGS)}")
     return network

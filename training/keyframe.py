@@ -2,7 +2,7 @@
 
 It joins `palette.py`, `gatys_objective.py` and `gatys.py`:
 
-    keyframe = Keyframe(content, [(style, 1.0)], KeyframeSettings(), vgg=None)
+    keyframe = Keyframe(content, [(style, 1.0)], KeyframeSettings(), backbone=backbone)
     for step in keyframe.run():
         ...  # show, save the state, or stop
     keyframe.best_picture().save("out.png")
@@ -13,7 +13,6 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,12 +20,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from training.backbone import Backbone
 from training.gatys import METHODS, Iterate, PictureOptimizer
 from training.gatys_objective import GatysObjective, ObjectiveWeights, feature_network
 from training.hardware import Hardware, feature_dtype, open_fabric
 from training.palette import KEEP_COLORS, luminance, match_colors, match_luminance, with_luminance
 from training.photograph import to_tensor
-from training.vgg import Vgg19
 
 STARTS = ("content", "noise")
 PRECISIONS = ("auto", "bf16", "fp32")
@@ -83,7 +82,8 @@ class KeyframeStep:
 class Keyframe:
     """The optimisation of one picture. Pictures are RGB; `styles` are pairs of a picture and its share.
 
-    `start` replaces the settings' start and must have the proportions of `content`.
+    `backbone` returns the layers that the settings name and is left as it is. `start` replaces the settings' start and
+    must have the proportions of `content`.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Keyframe:
         styles: Sequence[tuple[Image.Image, float]],
         settings: KeyframeSettings,
         *,
-        vgg: Path | None,
+        backbone: Backbone,
         start: Image.Image | None = None,
         device: str = "auto",
     ) -> None:
@@ -101,11 +101,11 @@ class Keyframe:
             _scaled_size(content.size, settings.size_px / SCALE_FACTOR**step)
             for step in reversed(range(settings.scales))
         ]
+        self.backbone_name = f"{backbone.title}, {backbone.weights_name}"
         self._content, self._styles = content, styles
         self._device, dtype = device_and_dtype(device, settings.precision)
-        plain = Vgg19(settings.weights.layers, weights=vgg)
-        self._network = feature_network(plain, pooling=settings.pooling, dtype=dtype).to(self._device)
-        self._origin = _fingerprint(settings, content, styles, start, plain.weights_name)
+        self._network = feature_network(backbone, pooling=settings.pooling, dtype=dtype).to(self._device)
+        self._origin = _fingerprint(settings, content, styles, start, self.backbone_name)
         self._enter_scale(0, self._start(start))
 
     def run(self) -> Iterator[KeyframeStep]:
@@ -228,7 +228,7 @@ def _fingerprint(
     content: Image.Image,
     styles: Sequence[tuple[Image.Image, float]],
     start: Image.Image | None,
-    weights_name: str,
+    backbone_name: str,
 ) -> dict[str, Any]:
     """Return what must be the same for a saved state to be continued; more iterations may be asked for."""
     pictures = {"content": content, **{f"style {number}": style for number, (style, _) in enumerate(styles, start=1)}}
@@ -239,6 +239,6 @@ def _fingerprint(
     return {
         **values,
         "shares": [share for _, share in styles],
-        "vgg": weights_name,
+        "backbone": backbone_name,
         **{name: hashlib.sha256(picture.tobytes()).hexdigest() for name, picture in pictures.items()},
     }

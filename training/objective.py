@@ -20,25 +20,33 @@ class Objective(nn.Module, ABC):
 
     network: nn.Module
 
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, network: nn.Module, weights: dict[str, float]) -> None:
         super().__init__()
         self.network = network
-        self.weights = {
+        self.weights = weights
+
+    @abstractmethod
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the terms before weighting, scalars in float32, of a batch of the dataset's items."""
+
+    @abstractmethod
+    def preview(self, network: nn.Module) -> Tensor:
+        """Return a sheet (3, H, W) in [0, 1] of what `network`, the averaged one, makes of fixed photographs."""
+
+
+class StyleObjective(Objective):
+    """The terms that the networks of all kinds of styles share; a batch is of `StepDataset`'s items."""
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        weights = {
             "content": 1.0,
             "style": recipe.style_weight,
             "coherence": recipe.coherence_weight,
             "grid": recipe.grid_weight,
             "total_variation": recipe.total_variation_weight,
         }
+        super().__init__(network, weights)
         self._chroma_weight = recipe.coherence_chroma_weight
-
-    @abstractmethod
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the terms before weighting, scalars in float32, of a batch of `StepDataset`'s items."""
-
-    @abstractmethod
-    def preview(self, network: nn.Module) -> Tensor:
-        """Return a sheet (3, H, W) in [0, 1] of what `network`, the averaged one, makes of fixed photographs."""
 
     def output_terms(self, stylized: Tensor, stylized_moved: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the terms that need no features: coherence, grid and total variation."""

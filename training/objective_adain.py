@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from training.adain import AdainNetwork, SlimAdainNetwork
 from training.comparison import GramComparison
-from training.objective import Objective, sheet
+from training.objective import StyleObjective, sheet
 from training.recipe import AdainRecipe
 
 
-class AdainObjective(Objective):
+class AdainObjective(StyleObjective):
     """Bring each photograph of a batch close to the painting beside it.
 
     `previewed` are photographs (N, 3, side, side) and `previewed_paintings` (M, 3, side, side).

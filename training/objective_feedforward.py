@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from training.comparison import GramComparison
-from training.objective import Objective, sheet
+from training.objective import StyleObjective, sheet
 from training.recipe import FeedForwardRecipe
 
 
-class FeedForwardObjective(Objective):
+class FeedForwardObjective(StyleObjective):
     """Bring photographs close to `style_picture` (3, H, W), whose Gram matrices are computed once.
 
     `previewed` are photographs (N, 3, side, side). Must be built before `comparison` is set to a reduced precision.

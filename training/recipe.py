@@ -3,16 +3,17 @@
 import dataclasses
 import tomllib
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+AnyRecipe = TypeVar("AnyRecipe", bound="LoopRecipe")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """What every kind of training needs; loss weights are relative to a content weight of 1.
+class LoopRecipe:
+    """What the training loop needs, whatever is trained.
 
-    `initial` names the style whose trained network is the start, empty for random weights: what keeps the content
-    recognisable is learned once. `steps` of 0 means that a time budget decides. Sizes are in pixels of a side. `batch`
-    is shared out among the devices, so that a recipe means the same on one and on eight of them.
+    `steps` of 0 means that a time budget decides. Sizes are in pixels of a side. `batch` is shared out among the
+    devices, so that a recipe means the same on one and on eight of them.
     """
 
     NETWORKS: ClassVar[tuple[str, ...]] = ()
@@ -21,22 +22,32 @@ class Recipe:
     title: str
     kind: str
     network: str
-    initial: str = ""
-    style_size_px: int
     crop_px: int = 256
     batch: int = 4
     steps: int
     learning_rate: float
     warmup_steps: int
+    gradient_norm_max: float = 5.0
+    ema_decay: float
+    seed: int = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(LoopRecipe):
+    """What every training of a style needs; loss weights are relative to a content weight of 1.
+
+    `initial` names the style whose trained network is the start, empty for random weights: what keeps the content
+    recognisable is learned once.
+    """
+
+    initial: str = ""
+    style_size_px: int
     style_weight: float
     coherence_weight: float
     # Of the squared error in colour, against 1 for the error in luminance (`coherence.py`).
     coherence_chroma_weight: float = 0.5
     grid_weight: float = 300.0
     total_variation_weight: float = 0.1
-    gradient_norm_max: float = 5.0
-    ema_decay: float
-    seed: int = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +123,30 @@ class FewShotRecipe(Recipe):
     ema_decay: float = 0.98
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DistillRecipe(LoopRecipe):
+    """A small backbone that learns VGG19's features; weights are relative to 1 for the error of the features.
+
+    Of each batch, the first `optimized` pictures have gone `optimized_steps` steps, each of up to `optimized_step_max`
+    of the range of a value, towards the style of the last ones as the network sees it.
+    """
+
+    NETWORKS: ClassVar[tuple[str, ...]] = ("distilled-vgg",)
+
+    kind: str = "distill"
+    network: str = "distilled-vgg"
+    crop_px: int = 160
+    steps: int = 0
+    learning_rate: float = 2e-4
+    warmup_steps: int = 20
+    ema_decay: float = 0.99
+    gram_weight: float = 0.5
+    optimized: int = 1
+    optimized_steps: int = 4
+    optimized_step_max: float = 0.06
+    noise_max: float = 0.2
+
+
 KINDS: dict[str, type[FeedForwardRecipe] | type[AdainRecipe]] = {
     "feed-forward": FeedForwardRecipe,
     "adain": AdainRecipe,
@@ -119,15 +154,23 @@ KINDS: dict[str, type[FeedForwardRecipe] | type[AdainRecipe]] = {
 
 
 def load_recipe(path: Path) -> FeedForwardRecipe | AdainRecipe:
-    """Read a recipe; without `kind` it is a feed-forward one.
+    """Read the recipe of a style; without `kind` it is a feed-forward one.
 
     Raises ValueError that names the unknown, missing or mistyped keys and the choices there are.
     """
     with path.open("rb") as file:
-        values = tomllib.load(file)
-    kind = values.get("kind", "feed-forward")
+        kind = tomllib.load(file).get("kind", "feed-forward")
     _require_choice(path, "kind", kind, tuple(KINDS))
-    recipe = KINDS[kind]
+    loaded = load_recipe_as(KINDS[kind], path)
+    if isinstance(loaded, AdainRecipe):
+        _require_choice(path, "style_loss", loaded.style_loss, AdainRecipe.STYLE_LOSSES)
+    return loaded
+
+
+def load_recipe_as(recipe: type[AnyRecipe], path: Path) -> AnyRecipe:
+    """Read a recipe of one kind. Raises ValueError as `load_recipe`."""
+    with path.open("rb") as file:
+        values = tomllib.load(file)
     fields = {field.name: field for field in dataclasses.fields(recipe)}
     unknown = sorted(set(values) - set(fields))
     missing = sorted(
@@ -138,9 +181,8 @@ def load_recipe(path: Path) -> FeedForwardRecipe | AdainRecipe:
     for name, value in values.items():
         _require_type(path, fields[name], value)
     loaded = recipe(**values)
+    _require_choice(path, "kind", loaded.kind, (str(fields["kind"].default),))
     _require_choice(path, "network", loaded.network, recipe.NETWORKS)
-    if isinstance(loaded, AdainRecipe):
-        _require_choice(path, "style_loss", loaded.style_loss, AdainRecipe.STYLE_LOSSES)
     return loaded
 
 

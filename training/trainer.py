@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from training.dataset import StepSampler
 from training.objective import Objective
-from training.recipe import Recipe
+from training.recipe import LoopRecipe
 
 CHECKPOINT_FILE = "checkpoint.pt"
 NETWORK_FILE = "network.safetensors"
@@ -50,7 +50,7 @@ class Trainer:
         objective: Objective,
         dataset: Dataset[dict[str, Tensor]],
         *,
-        recipe: Recipe,
+        recipe: LoopRecipe,
         fabric: Fabric,
         run_folder: Path,
         facts: dict[str, str],

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -59,6 +60,29 @@ def test_a_picture_is_stylised_and_its_losses_are_told(
     assert (
         f"content {report['losses']['content']:.5f}  style {report['losses']['style']:.5f}" in capsys.readouterr().out
     )
+
+
+def test_without_vgg19_the_small_backbone_stands_in_unless_vgg19_is_asked_for(
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def offline(*arguments: object, **options: object) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
+    report = tmp_path / "report.json"
+    arguments = [pictures / "0.png", pictures / "1.png", "-o", tmp_path / "out.png", *QUICK, "--report", report]
+
+    assert cli_keyframe.main([*map(str, arguments)]) == 0
+    assert json.loads(report.read_text(encoding="utf-8"))["backbone"] == "small backbone, small"
+    assert "the small backbone stands in for VGG19" in caplog.text
+
+    assert cli_keyframe.main([*map(str, arguments), "--overwrite", "--backbone", "vgg19"]) == 1
+    assert "no route to host" in capsys.readouterr().err
 
 
 def test_a_frame_of_a_video_is_chosen_by_number_or_time(run: Run, tmp_path: Path) -> None:
@@ -147,6 +171,8 @@ def test_an_output_that_exists_is_kept(run: Run, tmp_path: Path, capsys: pytest.
         (("--start", "{folder}/none.png"), "none.png"),
         (("--vgg", "{folder}/none.safetensors"), "none.safetensors"),
         (("--vgg", "{pictures}/2.png"), "2.png"),
+        (("--backbone", "small"), "the backbone is small"),
+        (("--backbone", "vgg19", "--content-layer", "layer2"), "known: relu1_1, "),
         (("--resume", "{pictures}/2.png"), "cannot be read"),
     ],
 )

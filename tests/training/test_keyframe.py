@@ -15,6 +15,7 @@ from PIL import Image  # noqa: E402
 
 from training.gatys_objective import ObjectiveWeights  # noqa: E402
 from training.keyframe import Keyframe, KeyframeSettings  # noqa: E402
+from training.vgg import Vgg19  # noqa: E402
 
 WEIGHTS = ObjectiveWeights(content_layers={"relu2_1": 1.0}, style_layers={"relu1_1": 1.0, "relu2_1": 1.0})
 QUICK = KeyframeSettings(size_px=32, iterations=3, weights=WEIGHTS, precision="fp32")
@@ -27,8 +28,14 @@ def _picture(seed: int, size: tuple[int, int] = (40, 32)) -> Image.Image:
     return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC)
 
 
+def _backbone(vgg_file: Path, settings: KeyframeSettings) -> Vgg19:
+    return Vgg19(settings.weights.layers, weights=vgg_file)
+
+
 def _keyframe(vgg_file: Path, settings: KeyframeSettings = QUICK, **arguments: Any) -> Keyframe:
-    return Keyframe(_picture(1), [(_picture(2), 1.0)], settings, vgg=vgg_file, device="cpu", **arguments)
+    return Keyframe(
+        _picture(1), [(_picture(2), 1.0)], settings, backbone=_backbone(vgg_file, settings), device="cpu", **arguments
+    )
 
 
 def _with(**changes: Any) -> KeyframeSettings:
@@ -114,7 +121,7 @@ def test_matched_colors_bring_the_result_nearer_to_the_colors_of_the_content(vgg
 
     def mean_color(keep_colors: str | None) -> "np.ndarray[Any, Any]":
         settings = _with(iterations=15, keep_colors=keep_colors)
-        keyframe = Keyframe(_picture(1), [(blue, 1.0)], settings, vgg=vgg_file, device="cpu")
+        keyframe = Keyframe(_picture(1), [(blue, 1.0)], settings, backbone=_backbone(vgg_file, settings), device="cpu")
         return _made(keyframe).mean(axis=(0, 1))
 
     wanted = np.array(_picture(1)).mean(axis=(0, 1))
@@ -153,6 +160,8 @@ def test_a_state_of_other_settings_or_pictures_is_refused_by_name(vgg_file: Path
     with pytest.raises(ValueError, match="pooling"):
         _keyframe(vgg_file, _with(pooling="average")).load_state_dict(state)
     with pytest.raises(ValueError, match="style 1"):
-        Keyframe(_picture(1), [(_picture(3), 1.0)], QUICK, vgg=vgg_file, device="cpu").load_state_dict(state)
+        Keyframe(
+            _picture(1), [(_picture(3), 1.0)], QUICK, backbone=_backbone(vgg_file, QUICK), device="cpu"
+        ).load_state_dict(state)
     with pytest.raises(ValueError, match="not one of an optimisation"):
         _keyframe(vgg_file).load_state_dict({"network": {}})

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install s
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
+from tests.training.checkpoint import assert_same_state  # noqa: E402
 from training.adain import SlimAdainNetwork  # noqa: E402
 from training.comparison import GramComparison  # noqa: E402
 from training.dataset import StepDataset  # noqa: E402
@@ -111,22 +112,6 @@ def _are_equal(first: dict[str, "torch.Tensor"], second: dict[str, "torch.Tensor
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def _assert_same_state(first: Any, second: Any) -> None:
-    """Compare checkpoints bit for bit, in all but the time they took."""
-    if isinstance(first, dict):
-        assert first.keys() == second.keys()
-        for key in first.keys() - {"elapsed_s"}:
-            _assert_same_state(first[key], second[key])
-    elif isinstance(first, list):
-        assert len(first) == len(second)
-        for one, other in zip(first, second, strict=True):
-            _assert_same_state(one, other)
-    elif isinstance(first, torch.Tensor):
-        assert torch.equal(first, second)
-    else:
-        assert first == second
-
-
 @pytest.mark.parametrize("recipe", [FEED_FORWARD, ADAIN], ids=["feed-forward", "adain"])
 def test_run_takes_the_steps_of_the_recipe_and_saves_network_and_figures(
     make: Make, tmp_path: Path, recipe: FeedForwardRecipe | AdainRecipe
@@ -209,7 +194,7 @@ def test_run_that_was_stopped_continues_bit_for_bit(
 
     assert first + rest == whole
     assert _are_equal(_weights(tmp_path / "whole"), _weights(tmp_path / "parts"))
-    _assert_same_state(*(torch.load(tmp_path / folder / CHECKPOINT_FILE) for folder in ("whole", "parts")))
+    assert_same_state(*(torch.load(tmp_path / folder / CHECKPOINT_FILE) for folder in ("whole", "parts")))
 
 
 def test_steps_since_the_last_checkpoint_are_done_again(make: Make, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install s
 
 from safetensors.torch import save_file  # noqa: E402
 
-from training.vgg import IMAGENET_MEAN_RGB, Vgg19  # noqa: E402
+from training.backbone import IMAGENET_MEAN_RGB  # noqa: E402
+from training.vgg import Vgg19  # noqa: E402
 
 # Eight bits of mantissa, over nine convolutions.
 BF16_ERROR = 0.03

@@ -1,0 +1,149 @@
+"""A backbone: a fixed network of which the features of some layers are compared, whatever network it is.
+
+Only the order and names of its modules differ from one backbone to another; what they were trained on is in `vgg.py`,
+`resnet.py`, `distilled.py` and in files of home-trained classifiers. Raw scales do not matter, since the losses of
+`perceptual.py` are normalised.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models import WeightsEnum
+
+IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)
+IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChoice:
+    """The layers of a backbone: all that have a name, and those that are compared unless others are asked for."""
+
+    known: tuple[str, ...]
+    content: str
+    style: tuple[str, ...]
+
+
+class Backbone(nn.Module):
+    """Return the features of `layers`, chosen names among `names`, of a chain of modules.
+
+    `names` is parallel to `modules`, "" where nothing is to be compared. The input is RGB in [0, 1], (B, 3, H, W); the
+    weights never receive gradients, and norms keep the statistics they were trained with. What comes after the last of
+    `layers` is dropped. `title` says in errors which network it is, `weights_name` in results which weights it has.
+
+    Raises:
+        ValueError: unknown layers.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[nn.Module],
+        names: Sequence[str],
+        *,
+        layers: tuple[str, ...],
+        title: str,
+        weights_name: str,
+    ) -> None:
+        super().__init__()
+        require_layers(layers, names, title=title)
+        count = 1 + max(names.index(layer) for layer in layers)
+        self.layers = layers
+        self.title = title
+        self.weights_name = weights_name
+        self.modules_in_order = nn.ModuleList(modules[:count])
+        self._names = tuple(names[:count])
+        self._dtype = torch.float32
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN_RGB).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD_RGB).view(1, 3, 1, 1))
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Stay in evaluation, whatever the module around it is set to."""
+        return super().train(False)
+
+    def compute_in(self, dtype: torch.dtype) -> "Backbone":
+        """Run the network in `dtype` from now on; pictures are still normalised in float32."""
+        self.modules_in_order.to(dtype)
+        self._dtype = dtype
+        return self
+
+    def forward(self, pictures: Tensor) -> dict[str, Tensor]:
+        found = {}
+
+        def keep(name: str, features: Tensor) -> Tensor:
+            found[name] = features
+            return features
+
+        self.walk(pictures, keep)
+        return found
+
+    def walk(self, pictures: Tensor, visit: Callable[[str, Tensor], Tensor]) -> Tensor:
+        """Run up to the last of `layers` and return its features; at each of `layers` go on with what `visit` returns.
+
+        ReLU works in place: the convolution before it does not need its output, and the memory saved is a third.
+        """
+        features = ((pictures.float() - self.mean) / self.std).to(self._dtype)
+        for module, name in zip(self.modules_in_order, self._names, strict=True):
+            features = module(features)
+            if name in self.layers:
+                features = visit(name, features)
+        return features
+
+
+def require_layers(layers: Sequence[str], names: Sequence[str], *, title: str) -> None:
+    """Raise ValueError that names those of `layers` that are not among `names`, and those that are."""
+    unknown = set(layers) - set(filter(None, names))
+    if unknown or not layers:
+        raise ValueError(f"no such {title} layers: {sorted(unknown)}; known: {', '.join(filter(None, names))}")
+
+
+def read_weights(path: Path, *, title: str) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is something else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no {title} weights at {path}")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no safetensors file: {error}") from error
+
+
+def torchvision_file(weights: WeightsEnum) -> Path:
+    """Return where torchvision keeps weights once it has downloaded them."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
+
+
+def load_torchvision(weights: WeightsEnum, *, title: str, remedy: str) -> dict[str, Tensor]:
+    """Read weights that torchvision publishes, downloaded once with their checksum verified.
+
+    Raises:
+        OSError: they are not there and cannot be downloaded; `remedy` ends the message.
+    """
+    try:
+        return dict(weights.get_state_dict(progress=True, check_hash=True))
+    except (OSError, RuntimeError) as error:  # the checksum is a RuntimeError (torch 2.15)
+        raise OSError(
+            f"{title} weights are not at {torchvision_file(weights)} and cannot be downloaded from {weights.url} "
+            f"({error}); {remedy}"
+        ) from error
+
+
+def require_tensors(state: Mapping[str, Tensor], own: Mapping[str, Tensor], *, source: Path, title: str) -> None:
+    """Raise ValueError that names the first tensor of `own` that `state` lacks, or has in another shape."""
+    for name, tensor in own.items():
+        shape = tuple(tensor.shape)
+        if name not in state:
+            raise ValueError(f"{source} holds no {title} of torchvision's layout: no tensor {name} of shape {shape}")
+        if tuple(state[name].shape) != shape:
+            raise ValueError(f"{source} is no {title}: {name} has shape {tuple(state[name].shape)}, expected {shape}")
