@@ -1,8 +1,8 @@
-"""Draw lines over frame or other numbers as an SVG, with marks. Text in, text out; no drawing library."""
+"""Draw lines over frame numbers as an SVG: E_warp over time, cuts marked. Text in, text out; no drawing library."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from math import ceil, floor, isnan, log, log10, nan
+from math import floor, isnan, log10
 from xml.sax.saxutils import escape
 
 WIDTH_PX, HEIGHT_PX = 960, 360
@@ -13,42 +13,29 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#00
 _PLOT_WIDTH, _PLOT_HEIGHT = WIDTH_PX - LEFT_PX - RIGHT_PX, HEIGHT_PX - TOP_PX - BOTTOM_PX
 
 
-def line_chart(
-    title: str,
-    lines: Mapping[str, Sequence[float]],
-    *,
-    first: int,
-    marks: Sequence[int],
-    axis: str = "frame",
-    logarithmic: bool = False,
-) -> str:
+def line_chart(title: str, lines: Mapping[str, Sequence[float]], *, first: int, marks: Sequence[int]) -> str:
     """Return an SVG of `lines`, whose values belong to frames `first`, `first` + 1, ...; NaN is a gap in a line.
 
-    A dashed line stands at each frame of `marks`. `axis` names what is counted. Values begin at 0, or are shown by
-    their logarithm, where those of 0 and less are gaps.
+    A dashed line stands at each frame of `marks`.
     """
-    if logarithmic:
-        lines = {name: [value if value > 0 else nan for value in values] for name, values in lines.items()}
     known = [value for values in lines.values() for value in values if not isnan(value)]
     top = max(known, default=0) or 1.0
-    low = min(known, default=top / 10) if logarithmic else 0.0
     last = max((first + len(values) - 1 for values in lines.values()), default=first)
 
     def x(frame: float) -> float:
         return LEFT_PX + _PLOT_WIDTH * (frame - first) / max(1, last - first)
 
     def y(value: float) -> float:
-        share = log(value / low) / (log(top / low) or 1.0) if logarithmic else value / top
-        return TOP_PX + _PLOT_HEIGHT * (1 - share)
+        return TOP_PX + _PLOT_HEIGHT * (1 - value / top)
 
     bottom, right = TOP_PX + _PLOT_HEIGHT, WIDTH_PX - RIGHT_PX
     parts = [_text(LEFT_PX, 20, title, anchor="start", weight="bold")]
-    for value in _ticks_of_powers(low, top) if logarithmic else _ticks(0, top):
+    for value in _ticks(0, top):
         parts.append(_line(LEFT_PX, y(value), right, y(value), "#ddd"))
         parts.append(_text(LEFT_PX - 8, y(value) + 4, f"{value:g}", anchor="end"))
     for frame in _ticks(first, last):
         parts.append(_text(x(frame), bottom + 18, f"{frame:g}"))
-    parts.append(_text(LEFT_PX + _PLOT_WIDTH / 2, HEIGHT_PX - 8, axis))
+    parts.append(_text(LEFT_PX + _PLOT_WIDTH / 2, HEIGHT_PX - 8, "frame"))
     parts += [_line(x(frame), TOP_PX, x(frame), bottom, "#999", dashed=True) for frame in marks]
     for number, (name, values) in enumerate(lines.items()):
         color = COLORS[number % len(COLORS)]
@@ -78,13 +65,6 @@ def _ticks(low: float, high: float) -> list[float]:
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     begin = -int(-low // step)
     return [number * step for number in range(begin, int(high / step + 1e-9) + 1)]
-
-
-def _ticks_of_powers(low: float, high: float) -> list[float]:
-    """Return 1, 2 and 5 times powers of ten from `low` to `high`, the powers alone if these are many."""
-    powers = range(floor(log10(low)), ceil(log10(high)) + 1)
-    factors = (1, 2, 5) if len(powers) <= TICKS_WANTED else (1,)
-    return [factor * 10.0**power for power in powers for factor in factors if low <= factor * 10.0**power <= high]
 
 
 def _pieces(values: Sequence[float]) -> list[list[int]]:

@@ -116,7 +116,7 @@ def test_two_styles_stay_in_their_halves(vgg_file: Path) -> None:
         one_color(128, 128, 128),
         [(one_color(200, 40, 40), 1.0), (one_color(40, 40, 200), 1.0)],
         settings,
-        vgg=vgg_file,
+        backbone=Vgg19(settings.weights.layers, weights=vgg_file),
         masks=masks,
         device="cpu",
     )
@@ -141,4 +141,11 @@ def test_masks_that_cannot_be_meant_are_refused(vgg_file: Path, masks: list[Imag
     settings = KeyframeSettings(size_px=32, weights=WEIGHTS, precision="fp32")
 
     with pytest.raises(ValueError, match=told):
-        Keyframe(content, [(style, 1.0)], settings, vgg=vgg_file, masks=masks, device="cpu")
+        Keyframe(
+            content,
+            [(style, 1.0)],
+            settings,
+            backbone=Vgg19(settings.weights.layers, weights=vgg_file),
+            masks=masks,
+            device="cpu",
+        )

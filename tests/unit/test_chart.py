@@ -55,21 +55,6 @@ def test_axes_have_round_numbers_from_zero() -> None:
     assert shown == ["0", "0.0005", "0.001"]
 
 
-def test_logarithms_are_shown_where_values_fall_by_powers() -> None:
-    svg = line_chart("t", {"a": [10.0, 1.0, 0.1, 0.0]}, first=0, marks=[], axis="iteration", logarithmic=True)
-
-    middle = (TOP_PX + BOTTOM) / 2
-    assert [y for _, y in _points(svg)[0]] == [TOP_PX, middle, BOTTOM]  # zero has no logarithm: a gap
-    texts = [text.text for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
-    assert "iteration" in texts
-    assert "frame" not in texts
-    assert [text for text in texts if text in ("0.1", "0.2", "0.5", "1", "2", "5", "10")][:2] == ["0.1", "0.2"]
-
-
-def test_equal_values_have_a_place_on_the_logarithmic_axis() -> None:
-    assert _points(line_chart("t", {"a": [2.0, 2.0]}, first=0, marks=[], logarithmic=True))
-
-
 def test_names_cannot_break_the_file() -> None:
     svg = line_chart("t", {"<a> & b.mp4": [1.0]}, first=1, marks=[])
 
