@@ -1,9 +1,11 @@
 """Bring a painted key frame to a later frame along the motion of the video, as the start of the next key frame.
 
 From frame to frame motion is small and certain, but its errors add up; directly it is exact, but large motion is
-missed. So the motion of all frames between is chained at a small size, and refined directly at a larger one. Median
-error at 640x360 over 30 frames of the sample clip, share of the picture that is kept: slow pan, direct 0.2 px, 78 %,
-chained 1.7 px, 90 %, both 0.3 px, 88 %; fast pan, direct 1.9 px, 19 %, chained 1.9 px, 93 %.
+missed. So the motion of all frames between is chained at a small size, and refined directly at a larger one. Carried
+over 30 frames of the sample clip at 640x360, root mean square error of the input where it is kept, and how much is:
+
+    slow pan    direct  8.5 levels, 78 %   chained 14.9, 90 %   both  8.5, 88 %
+    fast drive  direct 23.0 levels, 19 %   chained 38.7, 93 %   both 22.3, 49 %
 """
 
 import cv2
