@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 # Iterations between two saved states: one is 0.3 GB at 512x512.
 STATE_INTERVAL = 50
+# Starts that are no files.
+START_NAMES = ("content", "noise", "previous")
 SIZE_MIN_PX = 32
 
 
 def make_keyframe_parser() -> argparse.ArgumentParser:
-    parser = make_parser("stylize-keyframe", "Stylise one picture, or one frame of a video, by optimising its pixels.")
+    parser = make_parser("stylize-keyframe", "Stylise one picture, or frames of a video, by optimising its pixels.")
     add = parser.add_argument
-    add("content", type=path_argument, metavar="CONTENT", help="picture, or video with --at or --frame")
+    add("content", type=path_argument, metavar="CONTENT", help="picture, or video with --at, --frame or --auto")
     add(
         "styles",
         type=_share_argument,
@@ -27,16 +29,39 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
         metavar="STYLE[=SHARE]",
         help="one or more style pictures; several are mixed by their shares [1]",
     )
-    add("-o", "--output", type=path_argument, required=True, metavar="FILE", help="a PNG, JPEG or WebP")
+    add(
+        "--mask",
+        dest="masks",
+        type=path_argument,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="where a style goes, white on black over the content: one for each style, in the same order",
+    )
+    add(
+        "-o",
+        "--output",
+        type=path_argument,
+        required=True,
+        metavar="FILE|DIR",
+        help="a PNG, JPEG or WebP; a folder with --auto",
+    )
     moment = parser.add_mutually_exclusive_group()
     moment.add_argument("--at", type=time_s, metavar="TIME", help="moment of the video (12.5 or 0:01:02.5)")
     moment.add_argument("--frame", type=_count, metavar="N", help="frame of the video, counted from 0")
+    moment.add_argument(
+        "--auto", type=_positive, metavar="N", help="N key frames of the video, sharp ones of every scene: 000123.png"
+    )
     add("--size", type=_size, default=512, metavar="PX", help="short side of the result [%(default)s]")
     add("--style-size", type=_size, metavar="PX", help="short side of the style pictures beside it [--size]")
     add("--scales", type=_positive, default=1, metavar="N", help="sizes from coarse to fine, each twice the last [1]")
     add("--iterations", type=_positive, default=300, metavar="N", help="at each scale [%(default)s]")
     add("--optimizer", choices=("lbfgs", "adam"), default="lbfgs", help="[%(default)s]")
-    add("--start", default="content", metavar="content|noise|FILE", help="first picture [%(default)s]")
+    add(
+        "--start",
+        metavar="content|noise|previous|FILE",
+        help="first picture; previous is the key frame before, moved with the video [content; previous with --auto]",
+    )
     add("--seed", type=_count, default=1, metavar="N", help="of the noise [%(default)s]")
     add("--style-weight", type=_weight, default=15.0, metavar="W", help="beside content's 1 [%(default)s]")
     add("--tv-weight", type=_weight, default=0.0, metavar="W", help="total variation: smoothness [%(default)s]")
@@ -61,19 +86,28 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
         "--keep-colors",
         nargs="?",
         const="luminance",
-        choices=("luminance", "match"),
-        help="keep the content's colours: paint in luminance only, or give the style its colours first [luminance]",
+        choices=("luminance", "match", "histogram"),
+        help="keep the content's colours: paint in luminance only, or give the style its colours first, by mean and "
+        "covariance or by histograms [luminance]",
     )
     add("--preview-every", type=_positive, metavar="N", help="save a PNG beside the output every N iterations")
     add(
         "--resume",
         type=path_argument,
         metavar="FILE.pt",
-        help=f"keep the state here, every {STATE_INTERVAL} iterations and at Ctrl-C; continue from it if there is one",
+        help=f"keep the state here, every {STATE_INTERVAL} iterations and at Ctrl-C; continue from it if there is one; "
+        "with --auto one for each key frame, and finished ones are kept",
     )
     add("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="of the backbone [%(default)s]")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="[%(default)s]")
-    add("--report", type=path_argument, metavar="FILE.json", help="write losses and settings as JSON")
+    add("--report", type=path_argument, metavar="FILE.json", help="write losses, measures and settings as JSON")
+    add("--plot", type=path_argument, metavar="FILE", help="draw the losses over the iterations, PNG or SVG")
+    add(
+        "--evolution",
+        type=path_argument,
+        metavar="FILE.png",
+        help="a strip of iterations 0, 10, 50, 100, 300 and the last",
+    )
     add("--overwrite", action="store_true", help="replace an existing output")
     return parser
 

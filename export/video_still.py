@@ -24,10 +24,10 @@ def read_still(path: Path, *, at_s: Fraction | None = None, number: int = 0) -> 
         frame = next(islice(source, number, None), None)
         if frame is None:
             raise UsageError(f"{path} has no frame {number}; frames count from 0")
-        return _upright(frame.rgb, source.info)
+        return upright(frame.rgb, source.info)
 
 
-def _upright(rgb: NDArray[np.uint8], info: VideoInfo) -> Image.Image:
+def upright(rgb: NDArray[np.uint8], info: VideoInfo) -> Image.Image:
     """Return the picture as players show it: stretched to square pixels, then turned and mirrored by the matrix."""
     picture = Image.fromarray(rgb)
     aspect = info.sample_aspect_ratio

@@ -38,9 +38,15 @@ class MotionEstimator:
         self._dis.setVariationalRefinementIterations(REFINEMENT_ITERATIONS)
         self._dis.setVariationalRefinementAlpha(REFINEMENT_SMOOTHNESS)
 
-    def estimate(self, grey: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the flow from `grey` to `other`, both (H, W) and at least SHORT_SIDE_MIN_PX each way."""
-        flow = self._dis.calc(grey, other, np.zeros((*grey.shape, 2), dtype=np.float32))
+    def estimate(
+        self, grey: NDArray[np.uint8], other: NDArray[np.uint8], *, initial: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the flow from `grey` to `other`, both (H, W) and at least SHORT_SIDE_MIN_PX each way.
+
+        It is searched for around `initial`, (H, W, 2), or around no motion.
+        """
+        begin = np.zeros((*grey.shape, 2), dtype=np.float32) if initial is None else initial.copy()
+        flow = self._dis.calc(grey, other, begin)
         return np.asarray(flow, dtype=np.float32)
 
 

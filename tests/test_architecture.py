@@ -31,7 +31,7 @@ LAYERS = (
     ),
     ("pipeline", "loaded_style", "smoothing_watch", "live_style", "paced_source", "recorder",
      "virtual_camera"),
-    ("style_bank",),
+    ("style_bank", "keyframe_choice"),
     ("live_loop",),
     ("live_session", "live_input"),
     ("live_window", "live_feed"),

@@ -21,8 +21,10 @@ import torch
 from torch import Tensor
 
 METHODS = ("lbfgs", "adam")
-# Pairs of vectors that L-BFGS keeps, each as large as two pictures: 0.3 GB at 512x512.
+# Pairs of vectors that L-BFGS keeps, each as large as two pictures, and the bytes that these may take: 50 pairs up to
+# 1100x760, 20 at 1920x1080, where 50 let the process grow by 3.8 GB.
 HISTORY_PAIRS = 50
+HISTORY_BYTES_MAX = 1_000_000_000
 # Root mean square of the first L-BFGS step, for which no curvature is known. torch's own first step is 1 summed over
 # all values, less than features in bfloat16 notice.
 FIRST_STEP_RMS = 0.01
@@ -49,6 +51,11 @@ class Iterate:
     picture: Tensor
     terms: dict[str, float]
     total: float
+
+
+def history_pairs(values: int) -> int:
+    """Return how many pairs of float32 vectors of so many `values` are kept."""
+    return max(1, min(HISTORY_PAIRS, HISTORY_BYTES_MAX // (2 * 4 * values)))
 
 
 class PictureOptimizer:
@@ -111,7 +118,11 @@ class PictureOptimizer:
             return torch.optim.Adam([self._picture], lr=ADAM_LEARNING_RATE)
         # One iteration, hence one evaluation, per call. The tolerances would stop it; when to stop is up to the caller.
         return torch.optim.LBFGS(
-            [self._picture], max_iter=1, history_size=HISTORY_PAIRS, tolerance_grad=0, tolerance_change=0
+            [self._picture],
+            max_iter=1,
+            history_size=history_pairs(self._picture.numel()),
+            tolerance_grad=0,
+            tolerance_change=0,
         )
 
     def _evaluate(self) -> Iterate:

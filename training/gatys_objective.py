@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from training.backbone import Backbone
 from training.gram_tap import tap_gram
-from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix
+from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss
+from training.style_region import masked_regions, mixed_region, style_grams
 from training.total_variation import total_variation
 
 POOLINGS = ("max", "average")
@@ -39,33 +40,56 @@ class GatysObjective:
     """The terms of one picture, (1, 3, H, W) float32 RGB, of the size of `content`; immutable once built.
 
     `styles` are pairs of a picture (1, 3, h, w) and a share; the target is the mean of their Gram matrices by these
-    shares. A luminance, (1, 1, H, W), is a grey picture.
+    shares. With `masks`, one (1, 1, H, W) in [0, 1] for each style, each style has its own region. A luminance,
+    (1, 1, H, W), is a grey picture.
     """
 
     def __init__(
-        self, network: Backbone, content: Tensor, styles: Sequence[tuple[Tensor, float]], *, weights: ObjectiveWeights
+        self,
+        network: Backbone,
+        content: Tensor,
+        styles: Sequence[tuple[Tensor, float]],
+        *,
+        weights: ObjectiveWeights,
+        masks: Sequence[Tensor] | None = None,
     ) -> None:
         missing = set(weights.layers) - set(network.layers)
         if missing:
             raise ValueError(f"the network returns {network.layers} but the weights name {sorted(missing)}, too")
-        if not styles or sum(share for _, share in styles) <= 0:
+        shares = [share for _, share in styles]
+        if sum(shares) <= 0:
             raise ValueError("the shares of the style pictures must add up to more than 0")
         self.weights = weights
         self._network = network
+        self._content: dict[str, Tensor] = {}
+        sizes: dict[str, tuple[int, int]] = {}
+
+        def keep(layer: str, features: Tensor) -> Tensor:
+            sizes[layer] = (features.shape[2], features.shape[3])
+            if layer in weights.content_layers:
+                self._content[layer] = features
+            return features
+
         with torch.no_grad():
-            features = network(_channels_last(content))
-            self._content = {layer: features[layer] for layer in weights.content_layers}
-            self._grams = self._mean_grams(styles)
+            network.walk(_channels_last(content), keep)
+            layers = list(weights.style_layers)
+            grams = [style_grams(network.walk, _channels_last(picture), layers) for picture, _ in styles]
+        self._regions = masked_regions(grams, shares, masks, sizes) if masks else [mixed_region(grams, shares)]
 
     def __call__(self, picture: Tensor) -> dict[str, Tensor]:
         """Return the terms before weighting, `content`, `style` and, if it has a weight, `total_variation`."""
-        content, style = {}, {}
+        content: dict[str, Tensor] = {}
+        style: dict[str, Tensor] = {}
 
         def visit(layer: str, features: Tensor) -> Tensor:
             if layer in self._content:
                 content[layer] = content_loss(features, self._content[layer])
-            if layer in self._grams:
-                features, style[layer] = tap_gram(features, self._grams[layer])
+            if layer in self.weights.style_layers:
+                losses = []
+                for region in self._regions:
+                    features, loss = tap_gram(features, region.grams[layer], region.guides[layer])
+                    losses.append(region.weight * loss)
+                style[layer] = torch.stack(losses).sum(dim=0)
             return features
 
         self._network.walk(_channels_last(picture), visit)
@@ -80,16 +104,6 @@ class GatysObjective:
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Return the weighted sum that is minimised."""
         return torch.stack([getattr(self.weights, name) * term for name, term in terms.items()]).sum()
-
-    def _mean_grams(self, styles: Sequence[tuple[Tensor, float]]) -> dict[str, Tensor]:
-        whole = sum(share for _, share in styles)
-        means: dict[str, Tensor] = {}
-        for picture, share in styles:
-            features = self._network(_channels_last(picture))
-            for layer in self.weights.style_layers:
-                gram = gram_matrix(features[layer]) * (share / whole)
-                means[layer] = means[layer] + gram if layer in means else gram
-        return means
 
 
 def feature_network(backbone: Backbone, *, pooling: str = "max", dtype: torch.dtype = torch.float32) -> Backbone:

@@ -17,16 +17,18 @@ class _GramTap(torch.autograd.Function):
     """Pass features (B, C, H, W) on and return their weighted squared Gram difference (B)."""
 
     @staticmethod
-    def forward(context: Any, features: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        difference = gram_matrix(features) - target  # (B, C, C)
-        context.save_for_backward(features, difference, weight)
+    def forward(
+        context: Any, features: Tensor, target: Tensor, weight: Tensor, guide: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        difference = gram_matrix(features, guide) - target  # (B, C, C)
+        context.save_for_backward(features, difference, weight, guide)
         return features.view_as(features), difference.square().sum(dim=(1, 2)) * weight
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        """Add d/dF w |F^T F / n - T|^2 = 4 w / n F (F^T F / n - T) to the gradient of the features."""
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        """Add d/dF w |F^T M F / n - T|^2 = 4 w / n M F (F^T M F / n - T) to the gradient; M is diag(guide) or 1."""
         of_features, of_loss = gradients
-        features, difference, weight = context.saved_tensors
+        features, difference, weight, guide = context.saved_tensors
         batch, channels, height, width = features.shape
         # float16 would lose the product of small numbers.
         dtype = torch.float32 if features.dtype == torch.float16 else features.dtype
@@ -34,17 +36,19 @@ class _GramTap(torch.autograd.Function):
             tensor.permute(0, 2, 3, 1).reshape(batch, height * width, channels).to(dtype)
             for tensor in (features, of_features)
         )
+        if guide is not None:
+            flat = flat * guide.view(1, -1, 1).to(dtype)
         factor = (difference * (weight * of_loss * (4 / (height * width))).view(-1, 1, 1)).to(dtype)
         gradient = torch.baddbmm(arrived, flat, factor).to(features.dtype)
-        return gradient.view(batch, height, width, channels).permute(0, 3, 1, 2), None, None
+        return gradient.view(batch, height, width, channels).permute(0, 3, 1, 2), None, None, None
 
 
-def tap_gram(features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def tap_gram(features: Tensor, target: Tensor, guide: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return the features to go on with, and |G(F) - T|^2 / |T|^2 of each picture (B), as `style_loss` of one layer.
 
-    `target` is (1, C, C) or (B, C, C) and gets no gradient. The loss only counts if the features that are returned
-    lead to the objective as well, or are unused.
+    `target` is (1, C, C) or (B, C, C) and `guide` that of `gram_matrix`; neither gets a gradient. The loss only counts
+    if the features that are returned lead to the objective as well, or are unused.
     """
     weight = 1 / target.square().sum(dim=(1, 2))
-    passed, loss = _GramTap.apply(features, target, weight.expand(features.shape[0]))
+    passed, loss = _GramTap.apply(features, target, weight.expand(features.shape[0]), guide)
     return passed, loss

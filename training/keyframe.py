@@ -24,7 +24,14 @@ from training.backbone import Backbone
 from training.gatys import METHODS, Iterate, PictureOptimizer
 from training.gatys_objective import GatysObjective, ObjectiveWeights, feature_network
 from training.hardware import Hardware, feature_dtype, open_fabric
-from training.palette import KEEP_COLORS, luminance, match_colors, match_luminance, with_luminance
+from training.palette import (
+    KEEP_COLORS,
+    luminance,
+    match_color_histograms,
+    match_colors,
+    match_luminance,
+    with_luminance,
+)
 from training.photograph import to_tensor
 
 STARTS = ("content", "noise")
@@ -33,7 +40,7 @@ PRECISIONS = ("auto", "bf16", "fp32")
 SCALE_FACTOR = 2
 # relu5_1 sees blocks of 16 pixels; fewer than two of them have no Gram matrix worth the name.
 SIDE_MIN_PX = 32
-# How far the sides of a start picture may be from the content's proportions.
+# How far the sides of a start picture or mask may be from the content's proportions.
 ASPECT_TOLERANCE = 0.02
 
 
@@ -82,8 +89,9 @@ class KeyframeStep:
 class Keyframe:
     """The optimisation of one picture. Pictures are RGB; `styles` are pairs of a picture and its share.
 
-    `backbone` returns the layers that the settings name and is left as it is. `start` replaces the settings' start and
-    must have the proportions of `content`.
+    `backbone` returns the layers that the settings name and is left as it is. With `masks`, one for each style, white
+    is where that style goes. `start` replaces the settings' start. Masks and start must have the proportions of
+    `content`.
     """
 
     def __init__(
@@ -93,19 +101,26 @@ class Keyframe:
         settings: KeyframeSettings,
         *,
         backbone: Backbone,
+        masks: Sequence[Image.Image] = (),
         start: Image.Image | None = None,
         device: str = "auto",
     ) -> None:
+        if masks and len(masks) != len(styles):
+            raise ValueError(f"there are {len(masks)} masks for {len(styles)} styles; give one for each, in order")
+        for number, mask in enumerate(masks, start=1):
+            _require_proportions(f"mask {number}", mask, content)
+        if start is not None:
+            _require_proportions("the start picture", start, content)
         self.settings = settings
         self.sizes = [
             _scaled_size(content.size, settings.size_px / SCALE_FACTOR**step)
             for step in reversed(range(settings.scales))
         ]
         self.backbone_name = f"{backbone.title}, {backbone.weights_name}"
-        self._content, self._styles = content, styles
+        self._content, self._styles, self._masks = content, styles, masks
         self._device, dtype = device_and_dtype(device, settings.precision)
         self._network = feature_network(backbone, pooling=settings.pooling, dtype=dtype).to(self._device)
-        self._origin = _fingerprint(settings, content, styles, start, self.backbone_name)
+        self._origin = _fingerprint(settings, content, styles, masks, start, self.backbone_name)
         self._enter_scale(0, self._start(start))
 
     def run(self) -> Iterator[KeyframeStep]:
@@ -129,12 +144,16 @@ class Keyframe:
         return self._optimizer.best
 
     def best_picture(self) -> Image.Image:
-        """Return the picture of `best`, in the content's colours where they are kept.
+        """Return the picture of `best`.
 
         Raises:
             RuntimeError: nothing has been measured yet.
         """
-        picture = self._measured().picture
+        return self.image_of(self._measured())
+
+    def image_of(self, iterate: Iterate) -> Image.Image:
+        """Return the picture of an iterate of the present scale, in the content's colours where they are kept."""
+        picture = iterate.picture
         if self.settings.keep_colors == "luminance":
             picture = with_luminance(self._scaled_content(), picture)
         values = (picture[0] * 255).round().byte().permute(1, 2, 0)
@@ -177,20 +196,16 @@ class Keyframe:
             styles = [(match_luminance(luminance(style), content), share) for style, share in styles]
         elif settings.keep_colors == "match":
             styles = [(match_colors(style, content), share) for style, share in styles]
-        objective = GatysObjective(self._network, content, styles, weights=settings.weights)
+        elif settings.keep_colors == "histogram":
+            styles = [(match_color_histograms(style, content), share) for style, share in styles]
+        masks = [self._tensor(mask.convert("L"), self.sizes[scale]) for mask in self._masks]
+        objective = GatysObjective(self._network, content, styles, weights=settings.weights, masks=masks)
         self._optimizer = PictureOptimizer(objective, start, method=settings.method)
 
     def _start(self, picture: Image.Image | None) -> Tensor:
         """Return the first picture at the coarsest scale."""
         width, height = self.sizes[0]
         if picture is not None:
-            if abs(math.log((picture.width / picture.height) / (self._content.width / self._content.height))) > (
-                ASPECT_TOLERANCE
-            ):
-                raise ValueError(
-                    f"the start picture is {picture.width}x{picture.height} but must have the proportions of the "
-                    f"content, {self._content.width}x{self._content.height}"
-                )
             start = self._tensor(picture, (width, height))
         elif self.settings.start == "noise":
             # Made on the CPU: the same on every device.
@@ -204,6 +219,7 @@ class Keyframe:
         return self._tensor(self._content, self.sizes[self._scale])
 
     def _tensor(self, picture: Image.Image, size: tuple[int, int]) -> Tensor:
+        """Return (1, 3, H, W), or (1, 1, H, W) of a grey picture."""
         return to_tensor(picture.resize(size, Image.Resampling.LANCZOS)).unsqueeze(0).to(self._device)
 
 
@@ -218,6 +234,14 @@ def device_and_dtype(device: str, precision: str) -> tuple[torch.device, torch.d
     return fabric.device, torch.float32 if dtype == torch.float16 else dtype
 
 
+def _require_proportions(what: str, picture: Image.Image, content: Image.Image) -> None:
+    if abs(math.log((picture.width / picture.height) / (content.width / content.height))) > ASPECT_TOLERANCE:
+        raise ValueError(
+            f"{what} is {picture.width}x{picture.height} but must have the proportions of the content, "
+            f"{content.width}x{content.height}"
+        )
+
+
 def _scaled_size(size: tuple[int, int], short_side_px: float) -> tuple[int, int]:
     factor = short_side_px / min(size)
     return round(size[0] * factor), round(size[1] * factor)
@@ -227,11 +251,13 @@ def _fingerprint(
     settings: KeyframeSettings,
     content: Image.Image,
     styles: Sequence[tuple[Image.Image, float]],
+    masks: Sequence[Image.Image],
     start: Image.Image | None,
     backbone_name: str,
 ) -> dict[str, Any]:
     """Return what must be the same for a saved state to be continued; more iterations may be asked for."""
     pictures = {"content": content, **{f"style {number}": style for number, (style, _) in enumerate(styles, start=1)}}
+    pictures |= {f"mask {number}": mask for number, mask in enumerate(masks, start=1)}
     if start is not None:
         pictures["start picture"] = start
     values = dataclasses.asdict(settings)

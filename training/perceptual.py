@@ -12,8 +12,10 @@ STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu4_1"
 
 
-def gram_matrix(features: Tensor) -> Tensor:
+def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
     """Return F F^T / (H W) of each picture, (B, C, C), in float32 (Gatys et al. 2015, eq. 3).
+
+    With `guide` (1, 1, H, W), how much each position counts, of mean 1, it is F diag(guide) F^T / (H W).
 
     Departure: divided by the number of positions only, so that it does not depend on the size of the picture. The
     product runs in the dtype of the features and in channel-last order: with float32 and planes, it and the additions
@@ -24,8 +26,9 @@ def gram_matrix(features: Tensor) -> Tensor:
     flat = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
     if flat.dtype == torch.float16:
         flat = flat.float()
+    counted = flat if guide is None else flat * guide.view(1, -1, 1).to(flat.dtype)
     with torch.autocast(flat.device.type, enabled=False):
-        return torch.bmm(flat.transpose(1, 2), flat).float() / (height * width)
+        return torch.bmm(counted.transpose(1, 2), flat).float() / (height * width)
 
 
 def style_loss(features: dict[str, Tensor], style_grams: dict[str, Tensor]) -> Tensor:

@@ -119,8 +119,8 @@ def load_picture(path: Path, *, short_side_px: int | None = None, side_min_px: i
 
 
 def to_tensor(picture: Image.Image) -> Tensor:
-    """Return (3, H, W), float32 RGB in [0, 1]."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255
+    """Return (3, H, W), float32 RGB in [0, 1], or (1, H, W) of a grey picture."""
+    return torch.from_numpy(np.atleast_3d(np.array(picture))).permute(2, 0, 1).float() / 255
 
 
 def square(picture: Image.Image, side_px: int) -> Tensor:

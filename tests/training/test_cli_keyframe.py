@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install s
 from PIL import Image  # noqa: E402
 
 from export import cli_keyframe  # noqa: E402
+from export.keyframe_course import GAP_PX, LABEL_HEIGHT_PX  # noqa: E402
 from tests.media import MediaWriter, numbered, read_number  # noqa: E402
 from training.keyframe import Keyframe  # noqa: E402
 
@@ -150,6 +151,120 @@ def test_ctrl_c_saves_the_best_so_far_and_the_same_command_goes_on(
     assert (tmp_path / "out.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
 
 
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Return a video of two scenes of 12 frames, the second one brighter and moving."""
+    scenes = [np.random.default_rng(seed).integers(0, 256, (12, 24, 3), dtype=np.uint8) for seed in range(2)]
+
+    def picture(number: int, size: tuple[int, int]) -> "np.ndarray[Any, Any]":
+        wide = Image.fromarray(scenes[number // 12]).resize((2 * size[0], size[1]), Image.Resampling.NEAREST)
+        return np.asarray(wide)[:, number : number + size[0]]
+
+    writer = MediaWriter(tmp_path / "clip.mp4")
+    writer.video(pts=range(24), size=(64, 48), picture=picture)
+    writer.write()
+    return tmp_path / "clip.mp4"
+
+
+def test_key_frames_are_named_by_number_and_follow_one_another_within_a_scene(
+    run: Run, clip: Path, tmp_path: Path
+) -> None:
+    assert run("--auto", "4", "-o", tmp_path / "keys", "--report", tmp_path / "report.json", content=clip) == 0
+
+    made = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["keyframes"]
+    names = sorted(path.name for path in (tmp_path / "keys").iterdir())
+    assert names == [f"{figures['frame']:06}.png" for figures in made]
+    assert [figures["frame"] < 12 for figures in made] == [True, True, False, False]
+    assert [figures["follows"] for figures in made] == [False, True, False, True]
+
+
+def test_a_series_without_following_starts_from_the_content(run: Run, clip: Path, tmp_path: Path) -> None:
+    keys = ("--auto", "4", "-o", tmp_path / "keys", "--start", "content", "--report", tmp_path / "report.json")
+    assert run(*keys, content=clip) == 0
+
+    made = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["keyframes"]
+    assert not any(figures["follows"] for figures in made)
+
+
+@pytest.mark.usefixtures("_restored_signals")
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="interrupts are ignored, as in a job in the background"
+)
+def test_a_stopped_series_goes_on_where_it_was(
+    run: Run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = ("--auto", "2", "--iterations", "4")
+    assert run(*series, "-o", tmp_path / "whole", content=clip) == 0
+    whole_run = Keyframe.run
+    runs = []
+
+    def interrupted(keyframe: Keyframe) -> Iterator[Any]:
+        runs.append(keyframe)
+        for count, step in enumerate(whole_run(keyframe)):
+            if len(runs) == 2 and count == 2:
+                signal.raise_signal(signal.SIGINT)
+            yield step
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyframe, "run", interrupted)
+        state = ("--resume", tmp_path / "state.pt", "-o", tmp_path / "keys")
+        assert run(*series, *state, content=clip) == 130
+
+    assert run(*series, *state, content=clip) == 0
+
+    whole, resumed = (
+        {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()} for folder in ("whole", "keys")
+    )
+    assert resumed == whole
+    assert not list(tmp_path.glob("state*.pt"))
+
+
+def test_pictures_in_the_folder_are_kept(
+    run: Run, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "000003.png").write_bytes(b"precious")
+
+    assert run("--auto", "2", "-o", tmp_path / "keys", content=clip) == 2
+
+    assert "000003.png; add --overwrite" in capsys.readouterr().err
+
+
+def test_a_mask_keeps_the_content_where_it_is_black(run: Run, pictures: Path, tmp_path: Path) -> None:
+    mask = np.zeros((32, 40), dtype=np.uint8)
+    mask[:, :20] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+
+    assert run("--mask", tmp_path / "mask.png", "--iterations", "5") == 0
+
+    made, content = (np.array(Image.open(path)).astype(int) for path in (tmp_path / "out.png", pictures / "0.png"))
+    changed = np.abs(made - content).mean(axis=(0, 2))
+    assert changed[30:].mean() < 0.5 < changed[:15].mean()
+
+
+def test_measures_are_told_and_reported(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--report", tmp_path / "report.json") == 0
+
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    measures = report["measures"]
+    assert measures["style_loss"] < measures["style_loss_of_content"]
+    assert "VGG19" in report["measured_by"]
+    assert report["peak_memory_mb"] > 0
+    assert f"ssim {measures['ssim']:.5f}  content_loss {measures['content_loss']:.5f}" in capsys.readouterr().out
+
+
+def test_the_course_is_drawn(run: Run, tmp_path: Path) -> None:
+    drawn = ("--plot", tmp_path / "plot.svg", "--evolution", tmp_path / "strip.png")
+
+    assert run(*drawn, "--size", "64", "--scales", "2", "--iterations", "6") == 0
+
+    assert "</svg>" in (tmp_path / "plot.svg").read_text(encoding="utf-8")
+    with Image.open(tmp_path / "strip.png") as strip:
+        # Iterations 0 and 10 and the best, all at the size of the result.
+        assert strip.width == 3 * 80 + 2 * GAP_PX
+        assert strip.height == 64 + LABEL_HEIGHT_PX
+
+
 def test_an_output_that_exists_is_kept(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "out.png").write_bytes(b"precious")
 
@@ -174,6 +289,13 @@ def test_an_output_that_exists_is_kept(run: Run, tmp_path: Path, capsys: pytest.
         (("--backbone", "small"), "the backbone is small"),
         (("--backbone", "vgg19", "--content-layer", "layer2"), "known: relu1_1, "),
         (("--resume", "{pictures}/2.png"), "cannot be read"),
+        (("--mask", "{pictures}/2.png", "--mask", "{pictures}/3.png"), "2 masks for 1 styles"),
+        (("--mask", "{folder}/none.png"), "none.png"),
+        (("--start", "previous"), "--auto N"),
+        (("--auto", "2", "--plot", "{folder}/plot.png"), "show one picture"),
+        (("--auto", "2", "-o", "{pictures}/4.png"), "needs a folder"),
+        (("--auto", "2", "-o", "{folder}/keys"), "0.png"),
+        (("--plot", "{folder}/plot.gif"), "must end in"),
     ],
 )
 def test_what_cannot_work_is_told_in_one_line(

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
-from training.gatys import DivergedError, Iterate, PictureOptimizer  # noqa: E402
+from training.gatys import HISTORY_PAIRS, DivergedError, Iterate, PictureOptimizer, history_pairs  # noqa: E402
 from training.gatys_objective import GatysObjective, ObjectiveWeights, feature_network  # noqa: E402
 from training.perceptual import STYLE_LAYERS, content_loss, gram_matrix, style_loss  # noqa: E402
 from training.vgg import Vgg19  # noqa: E402
@@ -209,3 +209,9 @@ def test_a_minimum_out_of_range_is_met_at_the_border() -> None:
     last = _run(PictureOptimizer(_Distance(), torch.full((1, 3, 4, 4), 0.2)), 8)[-1]
 
     assert torch.equal(last.picture, torch.ones(1, 3, 4, 4))
+
+
+def test_the_history_of_large_pictures_is_shorter_and_that_of_usual_ones_whole() -> None:
+    assert history_pairs(3 * 512 * 768) == HISTORY_PAIRS
+    assert 10 <= history_pairs(3 * 1920 * 1080) <= 20
+    assert history_pairs(3 * 40_000 * 40_000) == 1

@@ -4,7 +4,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
-from training.palette import luminance, match_colors, match_luminance, with_luminance  # noqa: E402
+from training.palette import (  # noqa: E402
+    luminance,
+    match_color_histograms,
+    match_colors,
+    match_luminance,
+    with_luminance,
+)
 
 # Values that are cut to [0, 1] are not matched any more; the pictures below keep away from the ends.
 ROUNDING = 1e-3
@@ -49,6 +55,32 @@ def test_matched_colors_have_mean_and_covariance_of_the_content() -> None:
     assert torch.allclose(matched.mean(dim=(2, 3)), content.mean(dim=(2, 3)), atol=ROUNDING)
     covariances = [torch.cov(image.flatten(2)[0]) for image in (matched, content)]
     assert torch.allclose(*covariances, rtol=0.02, atol=1e-5)
+
+
+def _two_tones() -> "torch.Tensor":
+    """Return a picture of dark and bright halves, whose histogram no mean and deviation describes."""
+    picture = _picture(3, low=0.1, high=0.2)
+    picture[..., 15:] += 0.7
+    return picture
+
+
+def test_matched_histograms_have_the_levels_of_the_content() -> None:
+    style, content = _picture(1, low=0.2, high=0.8), _two_tones()
+
+    matched, linear = match_color_histograms(style, content), match_colors(style, content)
+
+    levels, wanted, rough = (picture.flatten(2).sort().values for picture in (matched, content, linear))
+    assert torch.allclose(levels, wanted, atol=0.01)
+    assert (rough - wanted).abs().max() > 0.1
+
+
+def test_matched_histograms_keep_the_correlation_of_the_colors_of_the_content() -> None:
+    style, content = _picture(1, low=0.2, high=0.8).flip(1), _picture(2)
+
+    matched = match_color_histograms(style, content)
+
+    correlations = [torch.corrcoef(picture.flatten(2)[0]) for picture in (matched, content)]
+    assert torch.allclose(*correlations, atol=0.1)
 
 
 @pytest.mark.parametrize("flat", ["style", "content"])

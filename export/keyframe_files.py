@@ -1,0 +1,102 @@
+"""Files of `stylize-keyframe`: read, written whole or not at all, and refused early where they cannot be."""
+
+import argparse
+import glob
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from export.video_still import read_still
+from realtime.batch import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from realtime.errors import InputError, OutputError, UsageError
+from realtime.output_file import OutputFile, require_suffix, write_error
+from realtime.picture import SAVE_OPTIONS, Picture, over_white, read_picture, write_picture
+from training.keyframe import Keyframe
+
+PLOT_SUFFIXES = (".png", ".svg")
+
+
+def read_image(path: Path) -> Image.Image:
+    return Image.fromarray(over_white(read_picture(path)))
+
+
+def read_content(options: argparse.Namespace) -> Image.Image:
+    """Return the picture, or the frame of the video that is asked for."""
+    suffix = options.content.suffix.lower()
+    if options.at is None and options.frame is None:
+        if suffix not in PICTURE_SUFFIXES:
+            raise UsageError(
+                f"{options.content} is no picture; give --at TIME or --frame N to take a frame of a video, "
+                "or --auto N to take several"
+            )
+        return read_image(options.content)
+    if suffix in PICTURE_SUFFIXES - VIDEO_SUFFIXES:
+        raise UsageError(f"--at and --frame are for videos, and {options.content} is a picture")
+    # `or None`: what begins at 0 needs no search for it.
+    return read_still(options.content, at_s=options.at or None, number=options.frame or 0)
+
+
+def load_state(keyframe: Keyframe, path: Path) -> None:
+    """Continue from a saved state."""
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # torch raises whatever its unpickler meets
+        raise InputError(f"--resume {path} cannot be read; delete it to begin anew") from error
+    try:
+        keyframe.load_state_dict(state)
+    except ValueError as error:
+        raise UsageError(f"--resume {path}: {error}; delete it to begin anew") from error
+
+
+def save_state(keyframe: Keyframe, path: Path) -> None:
+    write_whole(path, lambda part: torch.save(keyframe.state_dict(), part), overwrite=True)
+
+
+def save_image(image: Image.Image, path: Path, *, overwrite: bool) -> None:
+    picture = Picture(np.asarray(image), alpha=None, exif=b"", notes=())
+    write_whole(path, lambda part: write_picture(part, picture, suffix=path.suffix.lower()), overwrite=overwrite)
+
+
+def write_whole(path: Path, write: Callable[[Path], None], *, overwrite: bool) -> None:
+    """Let `write` write a hidden file, which then takes the name `path`."""
+    with OutputFile(path, overwrite=overwrite) as file:
+        try:
+            write(file.part)
+            file.take_name()
+        # torch.save tells of a full disk by a RuntimeError, Pillow by a ValueError what a format cannot hold.
+        except (OSError, RuntimeError, ValueError) as error:
+            raise write_error(path, error, getattr(error, "strerror", None) or str(error)) from error
+
+
+def require_files(options: argparse.Namespace) -> None:
+    """Refuse, before anything slow is done, what could not be written at the end or would overwrite an input."""
+    if options.auto is None:
+        require_suffix(options.output, SAVE_OPTIONS)
+    if options.plot is not None:
+        require_suffix(options.plot, PLOT_SUFFIXES)
+    if options.evolution is not None:
+        require_suffix(options.evolution, (".png",))
+    sides = [path for path in (options.report, options.plot, options.evolution) if path is not None]
+    written = [options.output, *sides, *([options.resume] if options.resume else [])]
+    for path in written:
+        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+            raise OutputError(f"the folder of {path} does not exist or is not writable")
+    inputs = [options.content, *(Path(path) for path, _ in options.styles), *options.masks]
+    named = [path.resolve() for path in (*inputs, *written)]
+    if any(named.count(path.resolve()) > 1 for path in written):
+        raise UsageError("output, report, plots and state must be other files than the inputs, and different ones")
+    # A run that is continued writes its last files again.
+    continues = options.resume is not None and (options.auto or options.resume.exists())
+    taken = [path for path in (*([] if options.auto else [options.output]), *sides) if path.exists()]
+    if options.auto and options.output.exists():
+        if not options.output.is_dir():
+            raise UsageError(f"{options.output} is a file; --auto needs a folder for its pictures")
+        taken += [] if continues else sorted(options.output.glob("*.png"))
+    if options.preview_every and not continues:
+        taken += options.output.parent.glob(f"{glob.escape(options.output.stem)}-*x*-[0-9][0-9][0-9][0-9]*.png")
+    if taken and not options.overwrite:
+        raise UsageError(f"the output exists: {taken[0]}; add --overwrite to replace it")

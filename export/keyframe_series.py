@@ -1,0 +1,81 @@
+"""Key frames of a whole video: chosen, and each painted from where the one before has left its strokes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from export.keyframe_carry import PictureCarrier
+from export.keyframe_files import read_image
+from export.keyframe_job import KeyframeJob
+from export.video_still import upright
+from realtime.command import Interrupts
+from realtime.keyframe_choice import choose_keyframes
+from realtime.video_source import VideoFileSource
+
+# What `stylize-video --keyframes` reads: the number of the frame.
+NAME_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFrame:
+    """A frame to be painted; `carrier` leads to it from the key frame before, None for the first."""
+
+    number: int
+    content: Image.Image
+    carrier: PictureCarrier | None
+
+
+def make_series(job: KeyframeJob, start: Image.Image | None, interrupts: Interrupts) -> Iterator[dict[str, Any]]:
+    """Choose and paint the key frames; yield the figures of each for the report.
+
+    `start` is the first picture of those that follow no other. With --resume each frame has a saved state of its own
+    until it is finished, and finished ones are kept. An interrupt ends an optimisation between two iterations.
+    """
+    options = job.options
+    options.output.mkdir(exist_ok=True)
+    numbers = choose_keyframes(options.content, options.auto)
+    painted: Image.Image | None = None
+    for frame in _frames(options.content, numbers, follows=options.start == "previous", check=interrupts.check):
+        output = options.output / f"{frame.number:0{NAME_DIGITS}}.png"
+        state = options.resume and options.resume.with_stem(f"{options.resume.stem}-{output.stem}")
+        if state and output.exists() and not state.exists():
+            painted = read_image(output)
+            continue
+        carried = frame.carrier.carry(painted) if frame.carrier and painted else None
+        keyframe = job.open(frame.content, start=carried or start)
+        interrupts.hold()
+        previews = options.output.with_name(f"{options.output.name}-{output.name}")
+        figures = job.make(
+            keyframe,
+            frame.content,
+            output,
+            previews=previews,
+            state=state,
+            stops=lambda: interrupts.received is not None,
+        )
+        yield {"frame": frame.number, "follows": carried is not None, **figures}
+        interrupts.check()
+        if state:
+            state.unlink(missing_ok=True)
+        painted = read_image(output)
+
+
+def _frames(path: Path, numbers: list[int], *, follows: bool, check: Callable[[], None]) -> Iterator[SeriesFrame]:
+    """Yield the frames of `numbers`, upright; the video between them is looked at only if the next one `follows`."""
+    carrier: PictureCarrier | None = None
+    with VideoFileSource(path) as source:
+        for frame in source:
+            check()
+            if frame.index not in numbers and carrier is None:
+                continue
+            picture = upright(frame.rgb, source.info)
+            if carrier is not None:
+                carrier.add(picture)
+            if frame.index in numbers:
+                yield SeriesFrame(frame.index, picture, carrier)
+                carrier = PictureCarrier(picture) if follows else None
+            if frame.index >= numbers[-1]:
+                return
