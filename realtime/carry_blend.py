@@ -46,13 +46,14 @@ def blend(
     """
     size = (left.shape[1], left.shape[0])
     share = cv2.resize(_share_of_left(*trusts, passed=passed), size, interpolation=cv2.INTER_LINEAR)
-    stroke_share = share**STROKE_SHARPNESS / (share**STROKE_SHARPNESS + (1 - share) ** STROKE_SHARPNESS)
+    odds = (share / np.maximum(1 - share, 1e-6)) ** STROKE_SHARPNESS
+    stroke_share = np.asarray(odds / (1 + odds), dtype=np.float32)
     scale = min(size) / _SHORT_SIDE_PX
-    a, b = left.astype(np.float32), right.astype(np.float32)
+    a, b = np.asarray(left, dtype=np.float32), np.asarray(right, dtype=np.float32)
     tones_a, tones_b = (cv2.GaussianBlur(picture, (0, 0), STROKE_SIGMA_PX * scale) for picture in (a, b))
     tones = tones_b + share[..., np.newaxis] * (tones_a - tones_b)
     strokes_a, strokes_b = a - tones_a, b - tones_b
-    mixed = tones + strokes_b + stroke_share[..., np.newaxis] * (strokes_a - strokes_b)
+    mixed = np.asarray(tones + strokes_b + stroke_share[..., np.newaxis] * (strokes_a - strokes_b), dtype=np.float32)
     lifted = mixed + _missing_contrast(a, b, mixed, stroke_share, sigma_px=CONTRAST_SIGMA_PX * scale)
     return np.asarray(np.clip(np.rint(lifted), 0, 255), dtype=np.uint8)
 

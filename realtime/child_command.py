@@ -1,13 +1,17 @@
 """Run one of the project's commands that need torch in a process of its own: the runtime never imports it."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from .errors import StylizeError, UsageError
 
+# Where this package lies: the child is of the same installation, whatever the current folder holds (-P).
+PACKAGES = Path(__file__).resolve().parent.parent
 # A child that was asked to end may save what it has before it is killed.
 END_TIMEOUT_S = 10.0
 
@@ -26,7 +30,8 @@ def run_child(module: str, arguments: Sequence[str], *, purpose: str) -> None:
     Raises:
         StylizeError: it failed; the message ends with its last line.
     """
-    command = [sys.executable, "-m", module, *arguments]
+    command = [sys.executable, "-P", "-m", module, *arguments]
+    paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     last_line = ""
     process = subprocess.Popen(
         command,
@@ -35,20 +40,19 @@ def run_child(module: str, arguments: Sequence[str], *, purpose: str) -> None:
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
     try:
         assert process.stderr is not None
         for line in process.stderr:
-            if last_line:
-                sys.stderr.write(f"{last_line}\n")
-            last_line = line.rstrip()
+            sys.stderr.write(line)
+            sys.stderr.flush()
+            last_line = line.strip() or last_line
         code = process.wait()
     finally:
         _end(process)
     if code:
         raise StylizeError(f"{purpose} failed: {last_line or f'exit code {code}'}")
-    if last_line:
-        sys.stderr.write(f"{last_line}\n")
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -59,7 +59,7 @@ class KeyframeStyle:
     """A folder of painted key frames, carried by the motion of the input."""
 
     name = "keyframes"
-    pictures = ()
+    pictures: tuple[tuple[str, float], ...] = ()
     engine, reason = "optical flow (DIS) and patches", ""
     # What is carried along the motion does not flicker.
     smooths = False

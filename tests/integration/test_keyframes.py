@@ -1,11 +1,6 @@
 """Key frames carry a clip: along known motion, around what hides and uncovers, and never over a cut."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -17,10 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from realtime import keyframe_run
 from realtime.cli_video import main
-from realtime.keyframe_folder import find_keyframes
 from realtime.errors import InputError
+from realtime.keyframe_folder import find_keyframes
 from realtime.temporal_metric import TemporalMeter
 from tests.media import read_frames, streams_of, times, write_clip
 
@@ -73,9 +67,7 @@ def write_keyframes(folder: Path, numbers: dict[str, int], make: Callable[[int],
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(
-        tmp_path_factory.mktemp("clip") / "in.mp4", frames=FRAMES, size=SIZE, picture=scene, **LOSSLESS
-    )
+    return write_clip(tmp_path_factory.mktemp("clip") / "in.mp4", frames=FRAMES, size=SIZE, picture=scene, **LOSSLESS)
 
 
 @pytest.fixture(scope="module")
