@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .errors import StylizeError, UsageError
 
-# Where this package lies: the child is of the same installation, whatever the current folder holds (-P).
+# Where this package lies: the child is to be of the same installation.
 PACKAGES = Path(__file__).resolve().parent.parent
 # A child that was asked to end may save what it has before it is killed.
 END_TIMEOUT_S = 10.0
@@ -23,14 +23,16 @@ def require_torch(option: str) -> None:
 
 
 def run_child(module: str, arguments: Sequence[str], *, purpose: str) -> None:
-    """Run `python -m module arguments`; its standard error is passed on line by line, as its progress.
+    """Run `main` of a module in another process; its standard error is passed on line by line, as its progress.
 
     Whatever ends the wait, such as Ctrl-C, ends the child too.
 
     Raises:
         StylizeError: it failed; the message ends with its last line.
     """
-    command = [sys.executable, "-P", "-m", module, *arguments]
+    # As the installed scripts do; -P keeps the current folder from bringing modules of its own.
+    code = f"import sys; from {module} import main; sys.exit(main())"
+    command = [sys.executable, "-P", "-c", code, *arguments]
     paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     last_line = ""
     process = subprocess.Popen(

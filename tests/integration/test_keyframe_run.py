@@ -1,4 +1,4 @@
-"""`--gatys`, `--carry few-shot` and `--carry auto`: other commands paint and train, here stand-ins of the same options."""
+"""`--gatys`, `--carry few-shot`, `--carry auto`: other commands paint and train, here stand-ins of the same options."""
 
 import json
 import os
@@ -25,26 +25,27 @@ import argparse, os, sys, time
 from pathlib import Path
 from PIL import Image
 
-parser = argparse.ArgumentParser()
-for name in ("video", "style"):
-    parser.add_argument(name)
-for name in ("--auto", "-o", "--size", "--vgg"):
-    parser.add_argument(name)
-options = parser.parse_args()
-print("painting 1 of 1", file=sys.stderr, flush=True)
-if options.style == "fails":
-    sys.exit("stylize-keyframe: the weights of VGG19 may be damaged")
-if options.style == "waits":
-    Path(os.environ["CHILD"]).write_text(str(os.getpid()))
-    time.sleep(60)
-for number in range(int(options.auto)):
-    Image.new("RGB", (160, 112), (200, 100, 50)).save(f"{options.o}/{number:06}.png")
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("video", "style", "--auto", "-o", "--size", "--vgg"):
+        parser.add_argument(name)
+    options = parser.parse_args()
+    print("painting 1 of 1", file=sys.stderr, flush=True)
+    if options.style == "fails":
+        return "stylize-keyframe: the weights of VGG19 may be damaged"
+    if options.style == "waits":
+        Path(os.environ["CHILD"]).write_text(str(os.getpid()))
+        time.sleep(60)
+    for number in range(int(options.auto)):
+        Image.new("RGB", (160, 112), (200, 100, 50)).save(f"{options.o}/{number:06}.png")
 """
 TRAINER = """
 import os, shutil, sys
-assert sys.argv[3] == "-o"
-assert os.listdir(sys.argv[2])
-shutil.copy(os.environ["TRAINED"], sys.argv[4])
+
+def main():
+    assert sys.argv[3] == "-o"
+    assert os.listdir(sys.argv[2])
+    shutil.copy(os.environ["TRAINED"], sys.argv[4])
 """
 
 
@@ -67,8 +68,7 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invert_style: Pat
     (package / "__init__.py").touch()
     (package / "cli_keyframe.py").write_text(PAINTER, encoding="utf-8")
     (package / "cli_few_shot.py").write_text(TRAINER, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
-    monkeypatch.setenv("PYTHONSAFEPATH", "1")  # else the tree in which the tests run would come first
+    monkeypatch.setattr(child_command, "PACKAGES", package.parent)
     monkeypatch.setenv("TRAINED", str(invert_style))
     monkeypatch.setenv("CHILD", str(tmp_path / "child"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -149,10 +149,12 @@ def test_without_torch_the_way_to_it_is_named(
         assert "pip install 'stylecast[train]'" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("stand_ins")
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_a_signal_ends_the_painter_too(clip: Path, tmp_path: Path) -> None:
-    code = f"import sys; sys.path.insert(0, {os.getcwd()!r}); from realtime.cli_video import main; sys.exit(main())"
+def test_a_signal_ends_the_painter_too(clip: Path, tmp_path: Path, stand_ins: Path) -> None:
+    code = (
+        "import sys; from realtime import child_command; from realtime.cli_video import main; "
+        f"child_command.PACKAGES = {str(stand_ins.parent)!r}; sys.exit(main())"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(clip), str(tmp_path / "out.mp4"), "--gatys", "waits", *OPTIONS],
         stderr=subprocess.PIPE,
