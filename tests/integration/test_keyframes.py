@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from realtime.cli_video import main
+from realtime.color import SDR_TAGS
 from realtime.errors import InputError
-from realtime.keyframe_folder import find_keyframes
+from realtime.keyframe_folder import find_keyframes, read_keyframe
+from realtime.paced_source import upright
 from realtime.temporal_metric import TemporalMeter
+from realtime.video_info import VideoInfo
 from tests.media import read_frames, streams_of, times, write_clip
 
 SIZE = (160, 112)
@@ -186,6 +189,31 @@ def test_a_key_frame_of_another_size_is_scaled_and_one_of_another_shape_refused(
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     assert "200x224" in message
+
+
+def test_a_key_frame_shows_what_players_show(tmp_path: Path) -> None:
+    """The video is stored lying on its side and with pixels twice as wide as high, the key frame is upright."""
+    stored = np.zeros((48, 64, 3), np.uint8)
+    stored[:24, :32] = (250, 0, 0)
+    quarter_left = (0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30)
+    info = VideoInfo(
+        width=64,
+        height=48,
+        time_base=Fraction(1, 25),
+        frame_rate=Fraction(25),
+        constant_frame_rate=True,
+        sample_aspect_ratio=Fraction(2),
+        display_matrix=quarter_left,
+        color_tags=SDR_TAGS,
+    )
+    shown = upright(cv2.resize(stored, (128, 48), interpolation=cv2.INTER_NEAREST), info)
+    Image.fromarray(shown).save(tmp_path / "0.png")
+
+    picture, note = read_keyframe(tmp_path / "0.png", info)
+
+    assert shown.shape == (128, 48, 3)
+    assert np.array_equal(picture, stored)
+    assert note is not None
 
 
 @pytest.mark.parametrize(
