@@ -4,7 +4,7 @@
     python -m benchmarks.keyframes --clip clip.mp4 --carried out.mp4 --keyframes painted/ --style painting.jpg
 
 E_warp, sharpness and style loss as the runtime and the trainer define them. The bars: E_warp at most 1.3 times the
-input's, no pair above twice the median, style loss to the painting between key frames at most 1.25 times that of theirs.
+input's, no pair above twice the median, style loss to the painting between key frames at most 1.25 times their own.
 """
 
 import argparse
@@ -46,9 +46,9 @@ def main() -> None:
             for number, path in find_keyframes(options.keyframes, survey.times_s).items()
         }
         grams = {number: _grams(vgg, picture) for number, picture in pictures.items()}
-        style = (
-            _grams(vgg, np.array(load_picture(options.style, short_side_px=STYLE_SIZE_PX))) if options.style else None
-        )
+        style = None
+        if options.style is not None:
+            style = _grams(vgg, np.array(load_picture(options.style, short_side_px=STYLE_SIZE_PX)))
         to_style = []
         for frame, made in zip(source, output, strict=True):
             meter.add(frame.rgb, [made.rgb])
@@ -62,7 +62,8 @@ def main() -> None:
         errors = [error for error in meter.outputs[0].warping_errors if not np.isnan(error)]
         floor = meter.source.warping_error
         print(
-            f"E_warp x1000: input {1000 * floor:.3f}, carried {1000 * fmean(errors):.3f}, ratio {fmean(errors) / floor:.2f}"
+            f"E_warp x1000: input {1000 * floor:.3f}, carried {1000 * fmean(errors):.3f}, "
+            f"ratio {fmean(errors) / floor:.2f}"
         )
         print(f"largest over median: {max(errors) / median(errors):.2f}, at pair {int(np.argmax(errors))}")
         print(f"sharpness over the input's: {meter.outputs[0].sharpness / meter.source.sharpness:.2f}")
