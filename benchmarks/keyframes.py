@@ -87,7 +87,7 @@ def _grams(vgg: Vgg19, rgb: NDArray[np.uint8]) -> Grams:
 
 
 def _tensor(rgb: NDArray[np.uint8]) -> torch.Tensor:
-    return torch.from_numpy(rgb).permute(2, 0, 1).unsqueeze(0).float() / 255
+    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).unsqueeze(0).float() / 255
 
 
 if __name__ == "__main__":

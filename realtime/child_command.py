@@ -31,8 +31,8 @@ def run_child(module: str, arguments: Sequence[str], *, purpose: str) -> None:
         StylizeError: it failed; the message ends with its last line.
     """
     # As the installed scripts do; -P keeps the current folder from bringing modules of its own.
-    code = f"import sys; from {module} import main; sys.exit(main())"
-    command = [sys.executable, "-P", "-c", code, *arguments]
+    entry = f"import sys; from {module} import main; sys.exit(main())"
+    command = [sys.executable, "-P", "-c", entry, *arguments]
     paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     last_line = ""
     process = subprocess.Popen(
