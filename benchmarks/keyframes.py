@@ -49,9 +49,11 @@ def main() -> None:
         style = None
         if options.style is not None:
             style = _grams(vgg, np.array(load_picture(options.style, short_side_px=STYLE_SIZE_PX)))
-        to_style = []
+        to_style, of_keys = [], []
         for frame, made in zip(source, output, strict=True):
             meter.add(frame.rgb, [made.rgb])
+            if style is not None and frame.index in pictures:
+                of_keys.append(_loss(vgg, made.rgb, style))  # as encoded, like those between
             if frame.index % STYLE_STEP or frame.index in pictures:
                 continue
             nearest = grams[min(grams, key=lambda number: abs(number - frame.index))]
@@ -70,10 +72,9 @@ def main() -> None:
         losses = ", ".join(f"{name} {fmean(values):.4f}" for name, values in between.items())
         print(f"style loss to the nearest key frame: {losses}")
         if style is not None:
-            of_keys = fmean(_loss(vgg, picture, style) for picture in pictures.values())
             print(
-                f"style loss to the painting: key frames {of_keys:.4f}, between {fmean(to_style):.4f}, "
-                f"ratio {fmean(to_style) / of_keys:.2f}"
+                f"style loss to the painting: key frames {fmean(of_keys):.4f}, between {fmean(to_style):.4f}, "
+                f"ratio {fmean(to_style) / fmean(of_keys):.2f}"
             )
 
 
