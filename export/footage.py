@@ -6,20 +6,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from export.keyframe_folder import place_keyframes
 from realtime.errors import InputError, UsageError
+from realtime.keyframe_folder import find_keyframes, read_turned
 from realtime.motion import MotionEstimator, valid_mask
-from realtime.picture import over_white, read_picture
 from realtime.scene_cut import SceneCutDetector
 from realtime.settings import SIZE_MIN_PX
-from realtime.video_info import VideoInfo, orientation
+from realtime.video_info import VideoInfo
 from realtime.video_source import VideoFileSource
 from training.footage import Footage, Moment, Picture, StylizedFrame
 
 # Moments are held in memory, with their flow 14 bytes a pixel: 0.5 GB at 960x540.
 MOMENTS_MAX = 64
-# By so much the shape of a keyframe may differ from the video's: sizes are rounded when pictures are made smaller.
-ASPECT_TOLERANCE = 0.03
 
 
 def read_footage(video: Path, keyframes: Path, *, size_px: int | None) -> Footage:
@@ -29,14 +26,15 @@ def read_footage(video: Path, keyframes: Path, *, size_px: int | None) -> Footag
     given. All are as the network will see them, with the pixel aspect and orientation of the coded frames.
 
     Raises:
-        InputError: the video or a keyframe cannot be read, or no two frames go together.
-        UsageError: the keyframes do not fit the video.
+        InputError: the video or a keyframe cannot be read, the keyframes do not fit the video, or no two frames go
+            together.
+        UsageError: the frames would be too small.
     """
     with VideoFileSource(video) as source:
         info = source.info
         times_s = [frame.pts_s for frame in source]
-    placed = place_keyframes(keyframes, [time_s - times_s[0] for time_s in times_s])
-    pictures = {number: _read_keyframe(path, info) for number, path in placed.items()}
+    placed = find_keyframes(keyframes, [time_s - times_s[0] for time_s in times_s])
+    pictures = {number: read_turned(path, info) for number, path in placed.items()}
     sides = [info.width, info.height, *(side for picture in pictures.values() for side in picture.shape[:2])]
     scaled = _scaler(info, min([*sides, size_px] if size_px else sides))
     earlier_numbers = set(np.linspace(0, max(0, len(times_s) - 2), MOMENTS_MAX).round().astype(int).tolist())
@@ -71,22 +69,6 @@ def _scaler(info: VideoInfo, short_side_px: int) -> Callable[[Picture], Picture]
         return np.asarray(cv2.resize(picture, (width, height), interpolation=method), dtype=np.uint8)
 
     return scaled
-
-
-def _read_keyframe(path: Path, info: VideoInfo) -> Picture:
-    """Return a keyframe, made upright and with square pixels as players show the video, as its frames are coded."""
-    picture = over_white(read_picture(path))
-    mirrored, turns = orientation(info.display_matrix)
-    coded = np.rot90(picture, -turns)
-    coded = coded[:, ::-1] if mirrored else coded
-    expected = info.width * (info.sample_aspect_ratio or 1) / info.height
-    if not abs(coded.shape[1] / coded.shape[0] / expected - 1) <= ASPECT_TOLERANCE:
-        shown = f"{info.width}x{info.height}" if turns % 2 == 0 else f"{info.height}x{info.width}"
-        raise UsageError(
-            f"{path} is {picture.shape[1]}x{picture.shape[0]}, another shape than the video's {shown}; "
-            "a keyframe shows the whole frame"
-        )
-    return np.ascontiguousarray(coded)
 
 
 def _moment(motion: MotionEstimator, number: int, earlier: Picture, later: Picture) -> Moment:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from .errors import OutputError, StylizeError, UsageError
 from .job_report import JobReport
 from .output_file import require_paths
-from .picture import SAVE_OPTIONS
+from .picture import READ_SUFFIXES, SAVE_OPTIONS
 from .video_sink import FORMAT_OF_SUFFIX
 
 Report = TypeVar("Report")
@@ -35,7 +35,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 
 
-PICTURE_SUFFIXES = frozenset({*SAVE_OPTIONS, ".bmp", ".tif", ".tiff", ".gif", ".avif"})
+PICTURE_SUFFIXES = READ_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)

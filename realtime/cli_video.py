@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from itertools import chain
 from pathlib import Path
 
@@ -58,6 +58,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     import cv2
 
     from .batch import VIDEOS, plan_paths, result_table, run_batch
+    from .keyframe_run import KeyframeRun, uses_keyframes
     from .progress import make_listener
     from .style_choice import choose_style
     from .video_job import VideoJobs
@@ -75,11 +76,17 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             if not (single and settings.measure):
                 raise UsageError("--plot needs --measure, and one input at a time")
             require_chart(options.plot, [*used, *([options.report] if options.report is not None else [])])
-    style = choose_style(settings.style, settings.mix)
-    with (
-        closing(make_listener(options.progress)) as progress,
-        VideoJobs(style, settings, controls, check_stop=interrupts.check) as jobs,
-    ):
+    with_keyframes = uses_keyframes(settings)
+    if with_keyframes and not single:
+        raise UsageError("--keyframes and --gatys are for one input and one output file at a time")
+    with ExitStack() as stack:
+        progress = stack.enter_context(closing(make_listener(options.progress)))
+        jobs: KeyframeRun | VideoJobs
+        if with_keyframes:
+            jobs = KeyframeRun(settings, controls, check_stop=interrupts.check)
+        else:
+            style = choose_style(settings.style, settings.mix)
+            jobs = stack.enter_context(VideoJobs(style, settings, controls, check_stop=interrupts.check))
         if single:
             report = jobs.run(*pairs[0], progress)
             reports, failed = [report.as_json()], False

@@ -14,6 +14,8 @@ from .errors import InputError
 
 # The only readers that may touch a file, by its content. Pillow knows more, among them one that starts Ghostscript.
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+# What a folder is searched for.
+READ_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
 # A picture of ten lines of text can claim to have gigabytes of pixels: size is checked before anything is decoded.
 PIXELS_MAX = 100_000_000
 BYTES_MAX = 200_000_000

@@ -1,7 +1,7 @@
 """The file pipeline: decode, network, smoothing and encoding overlap; no frame is dropped and none overtakes another.
 
     thread "decode"     source -> frame, is it a repeat? -+
-    pool "network"              stylise (engine.workers at once, results in order)
+    pool "network"              paint (painter.workers at once, results in order)
     thread "smooth"                     smooth, finish ---+
     calling thread                                        sink.write, on_frame
 
@@ -22,13 +22,14 @@ from .channel import Channel, Stopped, channel_thread
 from .finish import finish
 from .frame import Frame
 from .meters import StageMeter
+from .painter import Painter
 from .repeat import RepeatDetector
 from .settings import Controls
 from .sink import Sink
 from .smoother import Smoother
 from .source import Source
 from .split import Split
-from .stylizer import Stylized, Stylizer
+from .stylizer import Stylized
 
 # Frames that wait before the encoder; more would only take memory.
 _FINISHED_WAITING = 2
@@ -38,7 +39,7 @@ SmoothedListener = Callable[[Frame, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
 class FilePipeline:
-    """Run every frame of `source` through network and smoother into `sink`.
+    """Run every frame of `source` through painter and smoother into `sink`.
 
     `meters` holds a StageMeter for each of STAGES; `frames_reused` counts those that the network did not see.
     `on_smoothed` is called in the thread "smooth" with each frame, what the network made of it and that smoothed, both
@@ -48,18 +49,17 @@ class FilePipeline:
     def __init__(
         self,
         source: Source,
-        stylizer: Stylizer,
+        painter: Painter,
         smoother: Smoother,
         sink: Sink,
         *,
-        workers: int,
         controls: Controls,
         split: Split | None = None,
         on_smoothed: SmoothedListener = lambda frame, stylized, smoothed: None,
     ) -> None:
         self.meters = {name: StageMeter(name) for name in STAGES}
         self._source = source
-        self._stylizer = stylizer
+        self._painter = painter
         self._smoother = smoother
         self._sink = sink
         self._controls = controls
@@ -67,9 +67,9 @@ class FilePipeline:
         self._on_smoothed = on_smoothed
         self._repeats = RepeatDetector()
         self.frames_reused = 0
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="network")
+        self._pool = ThreadPoolExecutor(painter.workers, thread_name_prefix="network")
         # One frame more than there are workers, so that none waits for the decoder.
-        self._stylized: Channel[tuple[Frame, Future[Stylized]]] = Channel(workers + 1)
+        self._stylized: Channel[tuple[Frame, Future[Stylized]]] = Channel(painter.workers + 1)
         self._finished: Channel[Frame] = Channel(_FINISHED_WAITING)
         self._errors: list[BaseException] = []
 
@@ -104,6 +104,7 @@ class FilePipeline:
         self._stop()
 
     def _stop(self) -> None:
+        self._painter.stop()
         self._stylized.stop()
         self._finished.stop()
 
@@ -115,17 +116,19 @@ class FilePipeline:
                 frame = next(frames, None)
                 if frame is None:
                     break
-                is_repeat = self._repeats.is_repeat(frame.rgb, exactly=self._controls.smoothing == 0)
+                is_repeat = self._painter.repeats and self._repeats.is_repeat(
+                    frame.rgb, exactly=self._controls.smoothing == 0
+                )
             if made is not None and is_repeat:
                 self.frames_reused += 1
             else:
-                made = self._pool.submit(self._stylize, frame)
+                made = self._pool.submit(self._paint, frame)
             self._stylized.put((frame, made))
         self._stylized.finish()
 
-    def _stylize(self, frame: Frame) -> Stylized:
+    def _paint(self, frame: Frame) -> Stylized:
         with self.meters["network"].measure():
-            return self._stylizer.stylize(frame.rgb, strength=self._controls.strength)
+            return self._painter.paint(frame)
 
     def _smooth(self) -> None:
         for frame, future in self._stylized:

@@ -17,6 +17,7 @@ DEVICES = ("auto", "cpu", "cuda", "tensorrt", "intel-gpu", "coreml", "directml")
 ENGINES = ("auto", "onnxruntime", "openvino")
 SPLIT_KINDS = ("wipe", "side")
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
+CARRY_KINDS = ("flow", "few-shot", "auto")
 PROGRESS_KINDS = ("auto", "bar", "lines", "json", "none")
 
 DEFAULT_STYLE = "starry-night"
@@ -24,6 +25,8 @@ MIXED_STYLES_MAX = 4
 SIZE_MIN_PX = 64
 SIZE_MAX_PX = 4320
 
+# Each takes minutes to paint.
+KEYFRAMES_MAX = 1000
 # More than any video lasts, and little enough for every clock of FFmpeg.
 TIME_MAX_S = 10**9
 
@@ -111,6 +114,18 @@ def _crf(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= KEYFRAMES_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {KEYFRAMES_MAX}")
+    return int(text)
+
+
+def _path_text(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return text
+
+
 def _number(text: str) -> float:
     try:
         return float(text)
@@ -150,6 +165,49 @@ class Settings:
         parse=mix_weights,
         metavar="W,W...",
         help="weights of the --style pictures in their order, such as 2,1",
+    )
+    keyframes: str | None = option(
+        None,
+        none="none",
+        parse=_path_text,
+        metavar="DIR",
+        help="carry these painted frames through the clip instead of a --style: pictures named by frame number "
+        "(000123.png, from 0) or time (00-01-02.500.png)",
+    )
+    gatys: str | None = option(
+        None,
+        none="none",
+        parse=_path_text,
+        metavar="PICTURE",
+        help="paint key frames after this picture by optimisation (minutes each; needs the extra `train`) and carry "
+        "them through the clip",
+    )
+    gatys_keyframes: int | None = option(
+        None,
+        none="one a scene and every two seconds",
+        parse=_count,
+        metavar="K",
+        help="with --gatys: how many frames are painted",
+    )
+    keep_keyframes: str | None = option(
+        None,
+        none="removed at the end",
+        parse=_path_text,
+        metavar="DIR",
+        help="with --gatys: keep the painted frames in this new or empty folder, for --keyframes",
+    )
+    carry: str = option(
+        "flow",
+        choices=CARRY_KINDS,
+        help="how key frames become a clip: along the motion (flow), by a network trained on them for minutes "
+        "(few-shot; needs the extra `train`), or what measures better of both (auto)",
+    )
+    vgg: str | None = option(
+        None,
+        none="torchvision's, downloaded once",
+        parse=_path_text,
+        metavar="FILE",
+        help="with --gatys and few-shot: VGG19 as safetensors",
     )
     size: int | None = option(
         None,

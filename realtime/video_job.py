@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from .encoder import EncoderChoice, choose_encoder, require_container
 from .errors import InputError, UsageError
 from .frame import Frame
 from .job_report import JobListener, JobReport, options_used, versions
-from .loaded_style import LoadedStyle, load_style
+from .job_style import JobStyle, KeyframeStyle, NetworkStyle
 from .meters import peak_memory_mb
 from .output_file import require_paths
+from .painter import Painter
 from .pipeline import STAGES, FilePipeline
 from .settings import Controls, Settings
 from .smoother import FlowSmoother
@@ -30,6 +32,7 @@ _DEFAULT_CODEC = "h264"
 class VideoJobs:
     """Runs file jobs with one style and one set of options; the network is loaded once for all of them.
 
+    `style` is what networks paint, or the folder of the key frames that are carried.
     `check_stop` is called before each job and after each frame; what it raises ends the job.
 
     Raises:
@@ -38,7 +41,7 @@ class VideoJobs:
 
     def __init__(
         self,
-        style: StyleChoice,
+        style: StyleChoice | Path,
         settings: Settings,
         controls: Controls,
         *,
@@ -46,15 +49,16 @@ class VideoJobs:
     ) -> None:
         if settings.start is not None and settings.end is not None and settings.end <= settings.start:
             raise UsageError(f"--end ({float(settings.end):g} s) must be after --start ({float(settings.start):g} s)")
-        self._style = style
         self._settings = settings
         self._controls = controls
         self._check_stop = check_stop
         self._encoders: dict[str, EncoderChoice] = {}
         self._clock: Callable[[], float] = time.perf_counter
         started_s = self._clock()
-        self._loaded: LoadedStyle = load_style(
-            style, engine=settings.engine, device=settings.device, precision=settings.precision
+        self._style: JobStyle = (
+            KeyframeStyle(style, check_stop=check_stop)
+            if isinstance(style, Path)
+            else NetworkStyle(style, settings, controls)
         )
         self._load_s = self._clock() - started_s
 
@@ -65,7 +69,7 @@ class VideoJobs:
         self.close()
 
     def close(self) -> None:
-        self._loaded.close()
+        self._style.close()
 
     def run(self, input_path: Path, output_path: Path, listener: JobListener) -> JobReport:
         """Stylise one file; on failure nothing is left under `output_path` that was not there before.
@@ -91,14 +95,20 @@ class VideoJobs:
             copier = StreamCopier(input_path, time_shift_s=source.time_shift_s, end_s=source.end_s)
             try:
                 split = Split.of(settings.split, source.info) if settings.split is not None else None
-                with VideoFileSink(
-                    output_path,
-                    info=split.described(source.info) if split is not None else source.info,
-                    encoder=encoder,
-                    copier=copier,
-                    overwrite=settings.overwrite,
-                ) as sink:
-                    return self._run_pipeline(source, sink, split, encoder, output_path, listener, opened_s)
+                notes: list[str] = []
+                with (
+                    self._style.open(source, notes) as painter,
+                    VideoFileSink(
+                        output_path,
+                        info=split.described(source.info) if split is not None else source.info,
+                        encoder=encoder,
+                        copier=copier,
+                        overwrite=settings.overwrite,
+                    ) as sink,
+                ):
+                    return self._run_pipeline(
+                        source, sink, painter, split, encoder, output_path, listener, opened_s, notes
+                    )
             finally:
                 copier.close()
 
@@ -106,32 +116,31 @@ class VideoJobs:
         self,
         source: VideoFileSource,
         sink: VideoFileSink,
+        painter: Painter,
         split: Split | None,
         encoder: EncoderChoice,
         output_path: Path,
         listener: JobListener,
         opened_s: float,
+        notes: list[str],
     ) -> JobReport:
         smoother = FlowSmoother()
         watch = SmoothingWatch(smoother, measure=self._settings.measure)
-        engine = self._loaded.engine
-        stylizer = self._loaded.stylizer(size_px=self._settings.size)
-        stylizer.warm_up(width=source.info.width, height=source.info.height)
+        style = self._style
         pipeline = FilePipeline(
             source,
-            stylizer,
+            painter,
             smoother,
             sink,
-            workers=engine.workers,
-            controls=self._controls,
+            controls=self._controls if style.smooths else replace(self._controls, smoothing=0.0),
             split=split,
             on_smoothed=watch.see,
         )
         listener.started(
             input_path=source.path,
             output_path=output_path,
-            style=self._style.label,
-            engine=engine.description + (f" ({engine.reason})" if engine.reason else ""),
+            style=style.label,
+            engine=style.engine + (f" ({style.reason})" if style.reason else ""),
             frames_expected=source.expected_frames(),
         )
         started_s, started_cpu_s = self._clock(), time.process_time()
@@ -152,9 +161,9 @@ class VideoJobs:
         return JobReport(
             input=str(source.path),
             output=str(output_path),
-            style=self._style.model.name,
-            style_pictures=tuple(zip(map(str, self._style.pictures), self._style.shares, strict=True)),
-            engine=engine.description,
+            style=style.name,
+            style_pictures=style.pictures,
+            engine=style.engine,
             encoder=encoder.name,
             frames=frames,
             duration_s=float(end_s),
@@ -170,7 +179,7 @@ class VideoJobs:
             coherence=watch.coherence(),
             options=options_used(self._settings, self._controls),
             versions=versions(),
-            notes=(*source.notes, *sink.notes),
+            notes=(*source.notes, *notes, *sink.notes),
         )
 
     def _encoder_for(self, output_path: Path) -> EncoderChoice:

@@ -34,8 +34,9 @@ class VideoFileSource:
     """Frames of the main video stream of a file between `start_s` and `end_s`, counted from its first frame.
 
     With `start_s`, or where they would be negative, the times of frames begin at 0; `time_shift_s` is what was taken
-    off. The decoder runs while iterating, in the iterating thread. `corrupt_packets` and `repaired_timestamps` count
-    what was wrong with the file; `notes` say in words what the user should know.
+    off. `first_s` and `end_s` are the range in the file's own time. The decoder runs while iterating, in the iterating
+    thread. `corrupt_packets` and `repaired_timestamps` count what was wrong with the file; `notes` say in words what
+    the user should know.
 
     Raises:
         InputError: the file cannot be opened or holds no frame in the range.
@@ -51,10 +52,12 @@ class VideoFileSource:
             self._start_s = self._origin_s + start_s if start_s else None
             self.end_s = self._origin_s + end_s if end_s is not None else None
             self._first = self._first_frame()
-            first_s = self._time_of(self._first)
-            self.time_shift_s = first_s if self._start_s is not None else min(first_s, Fraction(0))
+            self.first_s = self._time_of(self._first)
+            self.time_shift_s = self.first_s if self._start_s is not None else min(self.first_s, Fraction(0))
             if self.time_shift_s < 0:
-                self._note(f"the first frame is at {float(first_s):g} s: everything is moved by that, to begin at 0")
+                self._note(
+                    f"the first frame is at {float(self.first_s):g} s: everything is moved by that, to begin at 0"
+                )
             self.info = describe_video(self._stream, self._first)
         except BaseException:
             self._container.close()

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from training.comparison import GramComparison
 from training.footage import Footage, whole
-from training.objective import Objective, sheet
+from training.objective import StyleObjective, sheet
 from training.perceptual import CONTENT_LAYER, gram_matrix
 from training.recipe import FewShotRecipe
 
 PREVIEWED_KEYFRAMES = 4
 
 
-class FewShotObjective(Objective):
+class FewShotObjective(StyleObjective):
     """Bring frames close to their keyframes; takes batches of `FootageDataset`'s items."""
 
     def __init__(

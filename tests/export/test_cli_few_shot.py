@@ -103,9 +103,9 @@ def test_what_cannot_work_is_one_line(
 def test_keyframe_beyond_the_video_is_one_line(run: Run, keyframes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (keyframes / "7.png").rename(keyframes / "70.png")
 
-    assert run() == 2
+    assert run() == 1
 
-    assert "70.png is of frame 70, but the last frame of the video is 9" in capsys.readouterr().err
+    assert "70.png is for frame 70, but the video's last frame is 9" in capsys.readouterr().err
 
 
 def test_damaged_keyframe_is_one_line(run: Run, keyframes: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime.errors import InputError, OutputError, StylizeError
+from realtime.painter import NetworkPainter
 from realtime.pipeline import STAGES, FilePipeline
 from realtime.settings import Controls
 from realtime.split import Split
@@ -45,10 +46,9 @@ def _pipeline(
     engine = engine or FakeEngine()
     return FilePipeline(
         source,
-        Stylizer(engine),
+        NetworkPainter(Stylizer(engine), workers=engine.workers, strength=1.0),
         smoother or FakeSmoother(),
         sink,
-        workers=engine.workers,
         controls=controls or Controls(),
         split=split,
     )
@@ -77,7 +77,11 @@ def test_strength_goes_into_an_any_style_network_and_is_not_blended_again() -> N
     controls = Controls(strength=0.5)
 
     pipeline = FilePipeline(
-        FakeSource(6, alike=2), Stylizer(engine, code=code), FakeSmoother(), sink, workers=1, controls=controls
+        FakeSource(6, alike=2),
+        NetworkPainter(Stylizer(engine, code=code), workers=1, strength=0.5),
+        FakeSmoother(),
+        sink,
+        controls=controls,
     )
     pipeline.run(lambda _: None)
 

@@ -1,0 +1,58 @@
+"""Look through a whole video before it is worked on: when its frames are shown, and where its scenes begin."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .scene_cut import SceneCutDetector
+from .video_source import VideoFileSource
+
+# Cuts are looked for in pictures of this width.
+_WIDTH_PX = 320
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSurvey:
+    """The times of all frames from the first one on; where that is in the file's own time; the first frame of scenes.
+
+    `scenes` begins with 0.
+    """
+
+    times_s: tuple[Fraction, ...]
+    first_s: Fraction
+    scenes: tuple[int, ...]
+
+    def number_at(self, time_in_file_s: Fraction) -> int:
+        """Return the number of the first frame that is not before a time of the file."""
+        since_first_s = time_in_file_s - self.first_s
+        return sum(time_s < since_first_s for time_s in self.times_s)
+
+    def scene_of(self, number: int) -> tuple[int, int]:
+        """Return the first frame of the scene of frame `number`, and the one after its last."""
+        first = max(begin for begin in self.scenes if begin <= number)
+        return first, min((begin for begin in self.scenes if begin > number), default=len(self.times_s))
+
+
+def survey_clip(path: Path, *, check_stop: Callable[[], None] = lambda: None) -> ClipSurvey:
+    """Decode a video once; `check_stop` is called for every frame, and what it raises ends the survey.
+
+    Raises:
+        InputError: the video cannot be read.
+    """
+    times_s: list[Fraction] = []
+    scenes = [0]
+    detector = SceneCutDetector()
+    with VideoFileSource(path) as source:
+        for frame in source:
+            check_stop()
+            times_s.append(frame.pts_s)
+            height, width = frame.rgb.shape[:2]
+            size = (min(width, _WIDTH_PX), max(1, round(height * min(1, _WIDTH_PX / width))))
+            grey = cv2.cvtColor(cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+            if detector.is_cut(np.asarray(grey, dtype=np.uint8)):
+                scenes.append(frame.index)
+        return ClipSurvey(tuple(time_s - times_s[0] for time_s in times_s), source.first_s, tuple(scenes))

@@ -1,0 +1,186 @@
+"""`--gatys`, `--carry few-shot`, `--carry auto`: other commands paint and train, here stand-ins of the same options."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from realtime import child_command, keyframe_run
+from realtime.cli_video import main
+from tests.media import read_frames, write_clip
+
+SIZE = (160, 112)
+FRAMES = 6
+OPTIONS = ["--progress", "none", "--engine", "onnxruntime", "--device", "cpu", "--crf", "0", "--pix-fmt", "yuv444p"]
+# A signal ends parent and child within this.
+END_TIMEOUT_S = 20
+PAINTER = """
+import argparse, os, sys, time
+from pathlib import Path
+from PIL import Image
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("video", "style", "--auto", "-o", "--size", "--vgg"):
+        parser.add_argument(name)
+    options = parser.parse_args()
+    print("painting 1 of 1", file=sys.stderr, flush=True)
+    if options.style == "fails":
+        return "stylize-keyframe: the weights of VGG19 may be damaged"
+    if options.style == "waits":
+        Path(os.environ["CHILD"]).write_text(str(os.getpid()))
+        time.sleep(60)
+    for number in range(int(options.auto)):
+        Image.new("RGB", (160, 112), (200, 100, 50)).save(f"{options.o}/{number:06}.png")
+"""
+TRAINER = """
+import os, shutil, sys
+
+def main():
+    assert sys.argv[3] == "-o"
+    assert os.listdir(sys.argv[2])
+    shutil.copy(os.environ["TRAINED"], sys.argv[4])
+"""
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(
+        tmp_path_factory.mktemp("clip") / "in.mp4",
+        frames=FRAMES,
+        size=SIZE,
+        pixel_format="yuv444p",
+        options={"qp": "0"},
+    )
+
+
+@pytest.fixture
+def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invert_style: Path) -> Path:
+    """Put stand-ins in the place of the commands; a few-shot network inverts."""
+    package = tmp_path / "stand_ins" / "export"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "cli_keyframe.py").write_text(PAINTER, encoding="utf-8")
+    (package / "cli_few_shot.py").write_text(TRAINER, encoding="utf-8")
+    monkeypatch.setattr(child_command, "PACKAGES", package.parent)
+    monkeypatch.setenv("TRAINED", str(invert_style))
+    monkeypatch.setenv("CHILD", str(tmp_path / "child"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return package
+
+
+@pytest.fixture
+def keyframes(tmp_path: Path) -> Path:
+    (tmp_path / "keys").mkdir()
+    Image.new("RGB", SIZE, (200, 100, 50)).save(tmp_path / "keys" / "0.png")
+    Image.new("RGB", SIZE, (200, 100, 50)).save(tmp_path / "keys" / "5.png")
+    return tmp_path / "keys"
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_key_frames_are_painted_carried_and_kept(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "kept"
+    arguments = ["--gatys", "style.jpg", "--gatys-keyframes", "2", "--keep-keyframes", str(kept), "--vgg", "vgg.bin"]
+
+    assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
+
+    assert sorted(path.name for path in kept.iterdir()) == ["000000.png", "000001.png"]
+    frames = read_frames(tmp_path / "out.mp4")
+    assert len(frames) == FRAMES
+    assert abs(frames[-1].rgb.mean(axis=(0, 1)) - (200, 100, 50)).max() < 3
+    assert "painting 1 of 1" in capsys.readouterr().err
+    assert not list(tmp_path.glob("stylecast-*")), "the temporary folder is left"
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_a_painter_that_fails_is_told_in_its_own_words(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(clip), str(tmp_path / "out.mp4"), "--gatys", "fails", *OPTIONS]) == 1
+
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("stylize-video: painting the key frames failed")
+    assert last.endswith("the weights of VGG19 may be damaged")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_few_shot_runs_the_network_that_was_trained(clip: Path, keyframes: Path, tmp_path: Path) -> None:
+    arguments = ["--keyframes", str(keyframes), "--carry", "few-shot", "--smoothing", "0"]
+
+    assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
+
+    inputs, outputs = read_frames(clip), read_frames(tmp_path / "out.mp4")
+    for before, after in zip(inputs, outputs, strict=True):
+        assert abs(after.rgb.astype(int) - (255 - before.rgb)).mean() < 3
+
+
+@pytest.mark.usefixtures("stand_ins", "any_style_catalogue")
+def test_auto_keeps_what_measures_better_and_says_why(clip: Path, keyframes: Path, tmp_path: Path) -> None:
+    """The network of the stand-in inverts, which looks nothing like the key frames."""
+    arguments = ["--keyframes", str(keyframes), "--carry", "auto", "--report", str(tmp_path / "report.json")]
+
+    assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
+
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["style"] == "keyframes"
+    note = report["notes"][-1]
+    assert note.startswith("key frames carried by flow, of flow: E_warp")
+    assert "few-shot: E_warp" in note
+    assert report["output"] == str(tmp_path / "out.mp4")
+    assert len(read_frames(tmp_path / "out.mp4")) == FRAMES
+
+
+def test_without_torch_the_way_to_it_is_named(
+    clip: Path, keyframes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(child_command.importlib.util, "find_spec", lambda name: None)
+
+    for options in (["--gatys", "style.jpg"], ["--keyframes", str(keyframes), "--carry", "few-shot"]):
+        assert main([str(clip), str(tmp_path / "out.mp4"), *options, *OPTIONS]) == 2
+        assert "pip install 'stylecast[train]'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_signal_ends_the_painter_too(clip: Path, tmp_path: Path, stand_ins: Path) -> None:
+    code = (
+        "import sys; from realtime import child_command; from realtime.cli_video import main; "
+        f"child_command.PACKAGES = {str(stand_ins.parent)!r}; sys.exit(main())"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(clip), str(tmp_path / "out.mp4"), "--gatys", "waits", *OPTIONS],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    limit_s = time.monotonic() + END_TIMEOUT_S
+    while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
+        assert time.monotonic() < limit_s, "the painter did not start"
+        time.sleep(0.05)
+    child = int((tmp_path / "child").read_text())
+
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=END_TIMEOUT_S)
+
+    assert process.returncode == 143, errors
+    assert errors.splitlines()[-1] == "stylize-video: stopped"
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert not list(tmp_path.glob("stylecast-*"))
+
+
+def test_one_key_frame_a_scene_and_for_every_two_seconds_is_asked_for() -> None:
+    from fractions import Fraction
+
+    from realtime.clip_survey import ClipSurvey
+
+    survey = ClipSurvey(tuple(Fraction(index, 10) for index in range(60)), Fraction(0), (0, 5))
+
+    assert keyframe_run._keyframes_for(survey) == 1 + 3
