@@ -17,7 +17,7 @@ from realtime.catalogue import WEIGHTS_FOLDER
 from realtime.errors import StylizeError
 from training.perceptual import STYLE_LAYERS
 from training.photograph import list_pictures
-from training.trainer import NETWORK_FILE
+from training.run_folder import NETWORK_FILE
 from training.vgg import Vgg19
 
 LICENCE = "Apache-2.0"

@@ -13,6 +13,8 @@ from training.photograph import CROP_SHARE_MIN, PictureFolder, random_crop, squa
 
 # Of the items, if there are clips; the rest are stills in synthetic motion.
 CLIP_SHARE = 0.5
+# Tells the random numbers of an unpaired painting from those of its photograph, of the same seed and item.
+PAINTING_STREAM = 1
 
 
 class StepDataset(Dataset[dict[str, Tensor]]):
@@ -56,6 +58,24 @@ class StepDataset(Dataset[dict[str, Tensor]]):
         generator = torch.Generator().manual_seed(int(random.integers(2**63)))
         moved, flow, valid = (tensor[0] for tensor in move(photograph.unsqueeze(0), generator))
         return {"photograph": photograph, "moved": moved, "flow": flow, "valid": valid}
+
+
+class UnpairedDataset(Dataset[dict[str, Tensor]]):
+    """Serve a photograph with its motion, as `StepDataset`, and a random crop of any painting of the same size.
+
+    The pictures of a step have nothing to do with one another; `painting` is (3, side, side).
+    """
+
+    def __init__(self, photographs: PictureFolder, paintings: PictureFolder, *, side_px: int, seed: int) -> None:
+        self._photographs = StepDataset(photographs, side_px=side_px, seed=seed)
+        self._paintings = paintings
+        self._side_px = side_px
+        self._seed = seed
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        random = np.random.default_rng((self._seed, index, PAINTING_STREAM))
+        _, painting = self._paintings.draw(random, side_min_px=round(self._side_px / CROP_SHARE_MIN))
+        return self._photographs[index] | {"painting": random_crop(painting, self._side_px, random)}
 
 
 class StepSampler(Sampler[list[int]]):

@@ -5,13 +5,14 @@ import statistics
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from PIL import Image
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from training.trainer import Trainer
+from training.recipe import CycleGanRecipe, Recipe
 
 TENSORBOARD_FOLDER = "tensorboard"
 PREVIEW_FILE = "preview.png"
@@ -22,6 +23,21 @@ PREVIEW_INTERVAL_STEPS = 200
 logger = logging.getLogger(__name__)
 
 
+class Followed(Protocol):
+    """What a report reads of a trainer; `progress` and the losses are those of the last step."""
+
+    @property
+    def recipe(self) -> Recipe | CycleGanRecipe: ...
+    @property
+    def learning_rate(self) -> float: ...
+    step: int
+    elapsed_s: float
+    progress: float
+    losses: dict[str, float]
+
+    def preview(self) -> Tensor: ...
+
+
 class Report:
     """Follow a trainer, step by step, into `run_folder`; `tensorboard --logdir` shows it.
 
@@ -29,8 +45,11 @@ class Report:
     the last ones.
     """
 
-    def __init__(self, trainer: Trainer, run_folder: Path) -> None:
+    def __init__(
+        self, trainer: Followed, run_folder: Path, *, preview_steps: int = PREVIEW_INTERVAL_STEPS
+    ) -> None:
         self._trainer = trainer
+        self._preview_steps = preview_steps
         self._run_folder = run_folder
         self._losses: dict[str, list[float]] = {}
         self._line_losses: dict[str, list[float]] = {}
@@ -62,7 +81,7 @@ class Report:
             self._write_figures()
         if trainer.step % LINE_INTERVAL_STEPS == 0 and self._bar.disable:
             self._write_line()
-        if trainer.step % PREVIEW_INTERVAL_STEPS == 0:
+        if trainer.step % self._preview_steps == 0:
             self.preview()
 
     def preview(self) -> None:

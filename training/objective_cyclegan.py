@@ -1,0 +1,90 @@
+"""What the two sides of a CycleGAN minimise (Zhu et al. 2017, section 3 and 4): least squares, cycle and identity.
+
+Pictures are RGB in [0, 1], where the paper's are in [-1, 1]: differences are halves of the paper's, so that its cycle
+weight of 10 is 20 here.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from training.coherence import coherence_loss
+from training.grid import grid_loss
+from training.recipe import CycleGanRecipe
+
+
+class GeneratorObjective(nn.Module):
+    """The terms of both generators: `painter` makes paintings of photographs, `unpainter` photographs of paintings.
+
+    To the paper's terms come two for the painter alone: coherence against flicker and the grid term (see there).
+    `weights` has the weight of every term.
+    """
+
+    def __init__(
+        self,
+        painter: nn.Module,
+        unpainter: nn.Module,
+        painting_discriminator: nn.Module,
+        photograph_discriminator: nn.Module,
+        recipe: CycleGanRecipe,
+    ) -> None:
+        super().__init__()
+        self.painter = painter
+        self.unpainter = unpainter
+        # Not as submodules: their weights are another optimiser's.
+        self._discriminators = (painting_discriminator, photograph_discriminator)
+        self._chroma_weight = recipe.coherence_chroma_weight
+        self.weights = {
+            "adversarial_painting": 1.0,
+            "adversarial_photograph": 1.0,
+            "cycle_photograph": recipe.cycle_weight,
+            "cycle_painting": recipe.cycle_weight,
+            "identity": recipe.identity_weight,
+            "coherence": recipe.coherence_weight,
+            "grid": recipe.grid_weight,
+        }
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Return the terms, the paintings made of photographs and the photographs made of paintings."""
+        photographs, paintings = batch["photograph"], batch["painting"]
+        painted, moved, kept_paintings = (
+            self.painter(torch.cat((photographs, batch["moved"], paintings))).float().chunk(3)
+        )
+        unpainted, kept_photographs = self.unpainter(torch.cat((paintings, photographs))).float().chunk(2)
+        judge_paintings, judge_photographs = self._discriminators
+        terms = {
+            "adversarial_painting": judged(judge_paintings(painted), real=True),
+            "adversarial_photograph": judged(judge_photographs(unpainted), real=True),
+            "cycle_photograph": (self.unpainter(painted).float() - photographs).abs().mean(),
+            "cycle_painting": (self.painter(unpainted).float() - paintings).abs().mean(),
+            "identity": (kept_paintings - paintings).abs().mean() + (kept_photographs - photographs).abs().mean(),
+            "coherence": coherence_loss(
+                painted, moved, flow=batch["flow"], valid=batch["valid"], chroma_weight=self._chroma_weight
+            ),
+            "grid": grid_loss(painted),
+        }
+        return terms, painted.detach(), unpainted.detach()
+
+
+class DiscriminatorObjective(nn.Module):
+    """The terms of both discriminators; halved, as in the paper, so that they learn at half the generators' rate."""
+
+    def __init__(self, painting_discriminator: nn.Module, photograph_discriminator: nn.Module) -> None:
+        super().__init__()
+        self.painting_discriminator = painting_discriminator
+        self.photograph_discriminator = photograph_discriminator
+
+    def forward(self, batch: dict[str, Tensor], painted: Tensor, unpainted: Tensor) -> dict[str, Tensor]:
+        pairs = {
+            "painting_discriminator": (self.painting_discriminator, batch["painting"], painted),
+            "photograph_discriminator": (self.photograph_discriminator, batch["photograph"], unpainted),
+        }
+        terms = {}
+        for name, (discriminator, real, generated) in pairs.items():
+            of_real, of_generated = discriminator(torch.cat((real, generated))).chunk(2)
+            terms[name] = (judged(of_real, real=True) + judged(of_generated, real=False)) / 2
+        return terms
+
+
+def judged(scores: Tensor, *, real: bool) -> Tensor:
+    """Return how far scores are from 1 for real or 0 for generated ones, squared (Mao et al. 2017)."""
+    return (scores.float() - float(real)).square().mean()

@@ -1,0 +1,59 @@
+"""One training of a CycleGAN from start to end; `session.py` is the same for styles that VGG19 judges."""
+
+from pathlib import Path
+
+from training.dataset import UnpairedDataset
+from training.hardware import Hardware, open_fabric
+from training.photograph import PictureFolder, list_pictures, without_excluded
+from training.recipe import CycleGanRecipe
+from training.report import Report
+from training.run_folder import NETWORK_FILE
+from training.trainer_cyclegan import CycleGanTrainer
+
+CHECKPOINT_INTERVAL_STEPS = 1000
+PREVIEW_INTERVAL_STEPS = 2000
+PREVIEWED = 6
+PREVIEW_SIDE_PX = 256
+
+
+def train_cyclegan(
+    recipe: CycleGanRecipe,
+    *,
+    paintings: Path,
+    photographs: Path,
+    run_folder: Path,
+    minutes: float | None = None,
+    excluded: Path | None = None,
+    hardware: Hardware = Hardware(),  # noqa: B008 - frozen
+    checkpoint_steps: int = CHECKPOINT_INTERVAL_STEPS,
+) -> Path:
+    """Train a recipe and return the file of the painter, `run_folder/network.safetensors`.
+
+    A run folder with a checkpoint is continued. `paintings` and `photographs` are folders, searched with their
+    subfolders; `excluded` is a text file of the names of photographs to hold out, one a line.
+
+    Raises:
+        OSError, ValueError: a file or a setting is missing or wrong; the message is one line.
+        NonFiniteLossError: the training diverged.
+    """
+    if hardware.devices > 1:
+        raise ValueError(f"a CycleGAN is trained on one device, not on {hardware.devices}")
+    files = list_pictures(photographs)
+    if excluded:
+        files = without_excluded(files, excluded)
+    folders = PictureFolder(files), PictureFolder(list_pictures(paintings))
+    trainer = CycleGanTrainer(
+        UnpairedDataset(*folders, side_px=recipe.crop_px, seed=recipe.seed),
+        recipe=recipe,
+        fabric=open_fabric(hardware),
+        run_folder=run_folder,
+        previewed=tuple(folder.spread(PREVIEWED, side_px=PREVIEW_SIDE_PX) for folder in folders),
+        facts={"paintings": str(len(folders[1].files)), "photographs": str(len(files))},
+        workers=hardware.workers,
+        checkpoint_steps=checkpoint_steps,
+    )
+    with Report(trainer, run_folder, preview_steps=PREVIEW_INTERVAL_STEPS) as report:
+        for _ in trainer.run(minutes=minutes):
+            report.step()
+        report.finish()
+    return run_folder / NETWORK_FILE
