@@ -26,8 +26,8 @@ from training.cli import run_training
 from training.perceptual import STYLE_LAYERS
 from training.photograph import list_pictures, load_picture
 from training.recipe import FeedForwardRecipe
-from training.session import train
 from training.run_folder import CHECKPOINT_FILE
+from training.session import train
 from training.vgg import Vgg19
 
 RECIPE_SUFFIX = ".toml"

@@ -4,6 +4,8 @@ Generators map RGB pictures in [0, 1], (B, 3, H, W), to pictures of the same siz
 or pixels beyond would get no gradient back. Discriminators map pictures to a field of scores, 1 for real.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -86,6 +88,16 @@ class PatchDiscriminator(nn.Sequential):
             ]
         super().__init__(*layers, nn.Conv2d(channels * 8, 1, 4, padding=1))
         self.apply(_initialise)
+
+
+@dataclass(frozen=True, slots=True)
+class CycleGan:
+    """The four networks: `painter` makes paintings of photographs, `unpainter` photographs of paintings."""
+
+    painter: nn.Module
+    unpainter: nn.Module
+    painting_discriminator: nn.Module
+    photograph_discriminator: nn.Module
 
 
 def make_generator(network: str) -> nn.Module:

@@ -1,4 +1,4 @@
-"""What the two sides of a CycleGAN minimise (Zhu et al. 2017, section 3 and 4): least squares, cycle and identity.
+"""What the two sides of a CycleGAN minimise (Zhu et al. 2017, sections 3 and 4): least squares, cycle and identity.
 
 Pictures are RGB in [0, 1], where the paper's are in [-1, 1]: differences are halves of the paper's, so that its cycle
 weight of 10 is 20 here.
@@ -8,30 +8,24 @@ import torch
 from torch import Tensor, nn
 
 from training.coherence import coherence_loss
+from training.cyclegan import CycleGan
 from training.grid import grid_loss
 from training.recipe import CycleGanRecipe
 
 
 class GeneratorObjective(nn.Module):
-    """The terms of both generators: `painter` makes paintings of photographs, `unpainter` photographs of paintings.
+    """The terms of both generators, and the weight of every term in `weights`.
 
-    To the paper's terms come two for the painter alone: coherence against flicker and the grid term (see there).
-    `weights` has the weight of every term.
+    To the paper's terms come two for the painter alone, which is what videos see: against flicker (`coherence.py`) and
+    against patterns of the pixel grid (`grid.py`).
     """
 
-    def __init__(
-        self,
-        painter: nn.Module,
-        unpainter: nn.Module,
-        painting_discriminator: nn.Module,
-        photograph_discriminator: nn.Module,
-        recipe: CycleGanRecipe,
-    ) -> None:
+    def __init__(self, networks: CycleGan, recipe: CycleGanRecipe) -> None:
         super().__init__()
-        self.painter = painter
-        self.unpainter = unpainter
+        self.painter = networks.painter
+        self.unpainter = networks.unpainter
         # Not as submodules: their weights are another optimiser's.
-        self._discriminators = (painting_discriminator, photograph_discriminator)
+        self._discriminators = (networks.painting_discriminator, networks.photograph_discriminator)
         self._chroma_weight = recipe.coherence_chroma_weight
         self.weights = {
             "adversarial_painting": 1.0,
@@ -68,10 +62,10 @@ class GeneratorObjective(nn.Module):
 class DiscriminatorObjective(nn.Module):
     """The terms of both discriminators; halved, as in the paper, so that they learn at half the generators' rate."""
 
-    def __init__(self, painting_discriminator: nn.Module, photograph_discriminator: nn.Module) -> None:
+    def __init__(self, networks: CycleGan) -> None:
         super().__init__()
-        self.painting_discriminator = painting_discriminator
-        self.photograph_discriminator = photograph_discriminator
+        self.painting_discriminator = networks.painting_discriminator
+        self.photograph_discriminator = networks.photograph_discriminator
 
     def forward(self, batch: dict[str, Tensor], painted: Tensor, unpainted: Tensor) -> dict[str, Tensor]:
         pairs = {

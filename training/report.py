@@ -12,8 +12,6 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from training.recipe import CycleGanRecipe, Recipe
-
 TENSORBOARD_FOLDER = "tensorboard"
 PREVIEW_FILE = "preview.png"
 FIGURES_INTERVAL_STEPS = 10
@@ -23,19 +21,30 @@ PREVIEW_INTERVAL_STEPS = 200
 logger = logging.getLogger(__name__)
 
 
-class Followed(Protocol):
-    """What a report reads of a trainer; `progress` and the losses are those of the last step."""
+class Named(Protocol):
+    """A recipe of any kind."""
 
     @property
-    def recipe(self) -> Recipe | CycleGanRecipe: ...
-    @property
-    def learning_rate(self) -> float: ...
+    def name(self) -> str: ...
+
+
+class Followed(Protocol):
+    """A trainer of any kind, as far as a report reads it; `progress` (0 to 1) and the losses are of the last step."""
+
     step: int
     elapsed_s: float
     progress: float
     losses: dict[str, float]
 
-    def preview(self) -> Tensor: ...
+    @property
+    def recipe(self) -> Named: ...
+
+    @property
+    def learning_rate(self) -> float: ...
+
+    def preview(self) -> Tensor:
+        """Return a sheet (3, H, W), float32 in [0, 1]."""
+        ...
 
 
 class Report:
@@ -45,9 +54,7 @@ class Report:
     the last ones.
     """
 
-    def __init__(
-        self, trainer: Followed, run_folder: Path, *, preview_steps: int = PREVIEW_INTERVAL_STEPS
-    ) -> None:
+    def __init__(self, trainer: Followed, run_folder: Path, *, preview_steps: int = PREVIEW_INTERVAL_STEPS) -> None:
         self._trainer = trainer
         self._preview_steps = preview_steps
         self._run_folder = run_folder

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import torch
+
+from training.cyclegan import CycleGan, PatchDiscriminator, make_generator
 from training.dataset import UnpairedDataset
 from training.hardware import Hardware, open_fabric
 from training.photograph import PictureFolder, list_pictures, without_excluded
@@ -41,14 +44,23 @@ def train_cyclegan(
     files = list_pictures(photographs)
     if excluded:
         files = without_excluded(files, excluded)
-    folders = PictureFolder(files), PictureFolder(list_pictures(paintings))
+    photograph_folder, painting_folder = PictureFolder(files), PictureFolder(list_pictures(paintings))
+    torch.manual_seed(recipe.seed)
+    networks = CycleGan(
+        *(make_generator(recipe.network) for _ in range(2)),
+        *(PatchDiscriminator(channels=recipe.discriminator_channels) for _ in range(2)),
+    )
     trainer = CycleGanTrainer(
-        UnpairedDataset(*folders, side_px=recipe.crop_px, seed=recipe.seed),
+        networks,
+        UnpairedDataset(photograph_folder, painting_folder, side_px=recipe.crop_px, seed=recipe.seed),
         recipe=recipe,
         fabric=open_fabric(hardware),
         run_folder=run_folder,
-        previewed=tuple(folder.spread(PREVIEWED, side_px=PREVIEW_SIDE_PX) for folder in folders),
-        facts={"paintings": str(len(folders[1].files)), "photographs": str(len(files))},
+        previewed=(
+            photograph_folder.spread(PREVIEWED, side_px=PREVIEW_SIDE_PX),
+            painting_folder.spread(PREVIEWED, side_px=PREVIEW_SIDE_PX),
+        ),
+        facts={"photographs": str(len(files)), "paintings": str(len(painting_folder.files))},
         workers=hardware.workers,
         checkpoint_steps=checkpoint_steps,
     )

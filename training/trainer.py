@@ -161,10 +161,10 @@ class Trainer:
             "elapsed_s": self.elapsed_s,
         }
         if self._fabric.is_global_zero:
-            save_checkpoint(self._run_folder, state, self.recipe)
+            save_checkpoint(self._run_folder, state, asdict(self.recipe))
 
     def _resume(self) -> None:
-        state = load_checkpoint(self._run_folder, self.recipe, self._fabric.device)
+        state = load_checkpoint(self._run_folder, asdict(self.recipe), self._fabric.device)
         if state is None:
             return
         self._network.load_state_dict(state["network"])

@@ -1,12 +1,11 @@
 """The loop of a CycleGAN: two optimisers in turn, a history of generated pictures, checkpoints that resume exactly."""
 
+import dataclasses
 import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from training.cyclegan import PatchDiscriminator, make_generator
+from training.cyclegan import CycleGan
 from training.dataset import StepSampler, UnpairedDataset
 from training.objective import sheet
 from training.objective_cyclegan import DiscriminatorObjective, GeneratorObjective
@@ -34,7 +33,7 @@ BUFFER_STREAM = 2
 
 
 class CycleGanTrainer:
-    """Train painter and unpainter against their discriminators on the items of `dataset`.
+    """Train the generators of `networks` against the discriminators on the items of `dataset`.
 
     As with `Trainer`, a run folder with a checkpoint is continued, bit for bit as if it had not been stopped (on CPUs).
     Departure from the paper: what is kept are averages over the steps (EMA) of both generators, which flicker less.
@@ -42,6 +41,7 @@ class CycleGanTrainer:
 
     def __init__(
         self,
+        networks: CycleGan,
         dataset: UnpairedDataset,
         *,
         recipe: CycleGanRecipe,
@@ -68,19 +68,11 @@ class CycleGanTrainer:
         self._checkpoint_steps = checkpoint_steps
         self._clock = clock
         self._buffers = {"painted": PictureBuffer(), "unpainted": PictureBuffer()}
-        torch.manual_seed(recipe.seed)
-        generators = [make_generator(recipe.network) for _ in range(2)]
-        discriminators = [PatchDiscriminator(channels=recipe.discriminator_channels) for _ in range(2)]
-        for network in (*generators, *discriminators):
+        self._networks = {field.name: getattr(networks, field.name) for field in dataclasses.fields(networks)}
+        for network in self._networks.values():
             network.to(memory_format=torch.channels_last)
-        self._networks = {
-            "painter": generators[0],
-            "unpainter": generators[1],
-            "painting_discriminator": discriminators[0],
-            "photograph_discriminator": discriminators[1],
-        }
-        generator_objective = GeneratorObjective(*generators, *discriminators, recipe)
-        discriminator_objective = DiscriminatorObjective(*discriminators)
+        generator_objective = GeneratorObjective(networks, recipe)
+        discriminator_objective = DiscriminatorObjective(networks)
         self._weights = generator_objective.weights
         self._generators, generator_optimizer = fabric.setup(
             generator_objective, _adam(generator_objective, recipe.learning_rate)
@@ -187,10 +179,10 @@ class CycleGanTrainer:
             "step": self.step,
             "elapsed_s": self.elapsed_s,
         }
-        save_checkpoint(self._run_folder, state, self.recipe)
+        save_checkpoint(self._run_folder, state, dataclasses.asdict(self.recipe))
 
     def _resume(self) -> None:
-        state = load_checkpoint(self._run_folder, self.recipe, self._fabric.device)
+        state = load_checkpoint(self._run_folder, dataclasses.asdict(self.recipe), self._fabric.device)
         if state is None:
             return
         for name, network in self._networks.items():
@@ -210,7 +202,7 @@ class CycleGanTrainer:
         metadata = {
             **self._facts,
             "network": type(self._networks["painter"]).__name__,
-            "recipe": json.dumps(asdict(self.recipe)),
+            "recipe": json.dumps(dataclasses.asdict(self.recipe)),
             "steps": str(self.step),
             "minutes": f"{self.elapsed_s / 60:.1f}",
             "losses": json.dumps(self.losses),
