@@ -91,7 +91,8 @@ class CycleGanRecipe:
     """A network that turns photographs into paintings of a folder, and back (Zhu et al. 2017).
 
     Weights are relative to an adversarial weight of 1; those of cycle and identity are of the mean absolute error in
-    [0, 1]. A batch of 1 is the paper's. `discriminator_channels` are those of the first layer, 64 in the paper.
+    [0, 1], half of the paper's in [-1, 1]. `discriminator_channels` are those of the first layer. The defaults are the
+    paper's, but for terms that it does not have.
     """
 
     NETWORKS: ClassVar[tuple[str, ...]] = ("slim", "resnet6", "resnet9")
@@ -104,6 +105,7 @@ class CycleGanRecipe:
     batch: int = 1
     steps: int = 0
     learning_rate: float = 2e-4
+    discriminator_learning_rate: float = 2e-4
     discriminator_channels: int = 64
     cycle_weight: float = 20.0
     identity_weight: float = 10.0

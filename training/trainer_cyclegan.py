@@ -78,7 +78,7 @@ class CycleGanTrainer:
             generator_objective, _adam(generator_objective, recipe.learning_rate)
         )
         self._discriminators, discriminator_optimizer = fabric.setup(
-            discriminator_objective, _adam(discriminator_objective, recipe.learning_rate)
+            discriminator_objective, _adam(discriminator_objective, recipe.discriminator_learning_rate)
         )
         self._optimizers = {"generators": generator_optimizer, "discriminators": discriminator_optimizer}
         average = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema_decay)
@@ -91,8 +91,12 @@ class CycleGanTrainer:
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the next step: constant for half of the run, then linearly to 0."""
-        return self.recipe.learning_rate * min(1.0, (1 - self.progress) / (1 - CONSTANT_RATE_SHARE))
+        """The generators' rate in the next step: constant for half of the run, then linearly to 0."""
+        return self.recipe.learning_rate * self._rate_share
+
+    @property
+    def _rate_share(self) -> float:
+        return min(1.0, (1 - self.progress) / (1 - CONSTANT_RATE_SHARE))
 
     def run(self, *, minutes: float | None = None) -> Iterator[dict[str, float]]:
         """Train to the recipe's steps, or to `minutes` with the schedule fitted to them; yield the terms of each step.
@@ -135,9 +139,8 @@ class CycleGanTrainer:
         )
 
     def _train_step(self, batch: dict[str, Tensor]) -> dict[str, float]:
-        for optimizer in self._optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = self.learning_rate
+        _set_rate(self._optimizers["generators"], self.learning_rate)
+        _set_rate(self._optimizers["discriminators"], self.recipe.discriminator_learning_rate * self._rate_share)
         self._discriminators.requires_grad_(False)
         terms, painted, unpainted = self._generators(batch)
         weighted = torch.stack([self._weights[name] * term for name, term in terms.items()]).sum()
@@ -209,6 +212,11 @@ class CycleGanTrainer:
         }
         for name, file in (("unpainter", UNPAINTER_FILE), ("painter", NETWORK_FILE)):
             save_network(self._run_folder / file, self._averages[name].module.state_dict(), metadata)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
 
 
 def _adam(objective: nn.Module, learning_rate: float) -> torch.optim.Adam:
