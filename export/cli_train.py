@@ -140,8 +140,9 @@ def _initial(start: str) -> str:
     if start == NO_START:
         return ""
     style = resolve_style(start)
-    if style.card.get("kind", "feed-forward") != "feed-forward":
-        raise ValueError(f"--start {start}: an any-style model cannot be the start; name another style or {NO_START}")
+    kind = style.card.get("kind", "feed-forward")
+    if kind != "feed-forward":
+        raise ValueError(f"--start {start}: a style of kind {kind} cannot be the start; name another or {NO_START}")
     return str(style.path) if style.is_users or not style.card else style.name
 
 

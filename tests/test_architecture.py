@@ -18,7 +18,7 @@ LINES_MAX = 350
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
     ("__init__", "errors"),
-    ("frame", "settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch"),
+    ("frame", "settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch", "style_figures"),
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status", "camera_address"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
