@@ -90,6 +90,7 @@ def _train(options: argparse.Namespace) -> None:
             paintings=options.pictures,
             photographs=options.photographs,
             run_folder=run_folder,
+            vgg=options.vgg,
             minutes=options.minutes,
             excluded=options.exclude,
             hardware=hardware,

@@ -73,9 +73,13 @@ class UnpairedDataset(Dataset[dict[str, Tensor]]):
         self._seed = seed
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return self._photographs[index] | {"painting": self.painting(index)}
+
+    def painting(self, index: int) -> Tensor:
+        """Return the painting of an item alone."""
         random = np.random.default_rng((self._seed, index, PAINTING_STREAM))
         _, painting = self._paintings.draw(random, side_min_px=round(self._side_px / CROP_SHARE_MIN))
-        return self._photographs[index] | {"painting": random_crop(painting, self._side_px, random)}
+        return random_crop(painting, self._side_px, random)
 
 
 class StepSampler(Sampler[list[int]]):

@@ -8,20 +8,44 @@ import torch
 from torch import Tensor, nn
 
 from training.coherence import coherence_loss
+from training.comparison import GramComparison
 from training.cyclegan import CycleGan
 from training.grid import grid_loss
 from training.recipe import CycleGanRecipe
 
 
+class DomainStyle(nn.Module):
+    """The style loss against the mean Gram matrices of `paintings` (N, 3, H, W).
+
+    Must be built before `comparison` is set to a reduced precision.
+    """
+
+    def __init__(self, comparison: GramComparison, paintings: Tensor) -> None:
+        super().__init__()
+        self._comparison = comparison
+        sums: dict[str, Tensor] = {}
+        for painting in paintings:  # one by one: the features of all would not fit into memory
+            for layer, gram in comparison.style(painting.unsqueeze(0)).items():
+                sums[layer] = sums.get(layer, torch.zeros_like(gram)) + gram
+        self._grams = nn.ParameterDict(
+            {layer: nn.Parameter(total / len(paintings), requires_grad=False) for layer, total in sums.items()}
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self._comparison.style_alone(pictures, dict(self._grams.items()))
+
+
 class GeneratorObjective(nn.Module):
     """The terms of both generators, and the weight of every term in `weights`.
 
-    To the paper's terms come two for the painter alone, which is what videos see: against flicker (`coherence.py`) and
-    against patterns of the pixel grid (`grid.py`).
+    To the paper's terms come some for the painter alone, which is what videos see: against flicker (`coherence.py`),
+    against patterns of the pixel grid (`grid.py`) and, with a `domain`, the distance from the style of all paintings,
+    which teaches brush strokes long before a discriminator does.
     """
 
-    def __init__(self, networks: CycleGan, recipe: CycleGanRecipe) -> None:
+    def __init__(self, networks: CycleGan, recipe: CycleGanRecipe, *, domain: DomainStyle | None = None) -> None:
         super().__init__()
+        self._domain = domain
         self.painter = networks.painter
         self.unpainter = networks.unpainter
         # Not as submodules: their weights are another optimiser's.
@@ -35,6 +59,7 @@ class GeneratorObjective(nn.Module):
             "identity": recipe.identity_weight,
             "coherence": recipe.coherence_weight,
             "grid": recipe.grid_weight,
+            "style": recipe.style_weight,
         }
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
@@ -56,6 +81,8 @@ class GeneratorObjective(nn.Module):
             ),
             "grid": grid_loss(painted),
         }
+        if self._domain:
+            terms["style"] = self._domain(painted)
         return terms, painted.detach(), unpainted.detach()
 
 

@@ -4,18 +4,24 @@ from pathlib import Path
 
 import torch
 
+from training.comparison import GramComparison
 from training.cyclegan import CycleGan, PatchDiscriminator, make_generator
 from training.dataset import UnpairedDataset
-from training.hardware import Hardware, open_fabric
+from training.hardware import Hardware, feature_dtype, open_fabric
+from training.objective_cyclegan import DomainStyle
+from training.perceptual import STYLE_LAYERS
 from training.photograph import PictureFolder, list_pictures, without_excluded
 from training.recipe import CycleGanRecipe
 from training.report import Report
 from training.run_folder import NETWORK_FILE
 from training.trainer_cyclegan import CycleGanTrainer
+from training.vgg import Vgg19
 
 CHECKPOINT_INTERVAL_STEPS = 1000
 PREVIEW_INTERVAL_STEPS = 2000
 PREVIEWED = 6
+# Random crops of paintings whose mean Gram matrices stand for the style of all.
+DOMAIN_PAINTINGS = 256
 PREVIEW_SIDE_PX = 256
 
 
@@ -25,6 +31,7 @@ def train_cyclegan(
     paintings: Path,
     photographs: Path,
     run_folder: Path,
+    vgg: Path | None = None,
     minutes: float | None = None,
     excluded: Path | None = None,
     hardware: Hardware = Hardware(),  # noqa: B008 - frozen
@@ -33,7 +40,8 @@ def train_cyclegan(
     """Train a recipe and return the file of the painter, `run_folder/network.safetensors`.
 
     A run folder with a checkpoint is continued. `paintings` and `photographs` are folders, searched with their
-    subfolders; `excluded` is a text file of the names of photographs to hold out, one a line.
+    subfolders; `excluded` is a text file of the names of photographs to hold out, one a line. `vgg` is a safetensors
+    file for recipes with a style weight; None takes torchvision's weights.
 
     Raises:
         OSError, ValueError: a file or a setting is missing or wrong; the message is one line.
@@ -50,17 +58,29 @@ def train_cyclegan(
         *(make_generator(recipe.network) for _ in range(2)),
         *(PatchDiscriminator(channels=recipe.discriminator_channels) for _ in range(2)),
     )
+    dataset = UnpairedDataset(photograph_folder, painting_folder, side_px=recipe.crop_px, seed=recipe.seed)
+    fabric = open_fabric(hardware)
+    facts = {"photographs": str(len(files)), "paintings": str(len(painting_folder.files))}
+    domain = None
+    if recipe.style_weight:
+        network = Vgg19(STYLE_LAYERS, weights=vgg)
+        domain = DomainStyle(
+            GramComparison(network), torch.stack([dataset.painting(index) for index in range(DOMAIN_PAINTINGS)])
+        )
+        network.compute_in(feature_dtype(fabric))
+        facts["vgg"] = network.weights_name
     trainer = CycleGanTrainer(
         networks,
-        UnpairedDataset(photograph_folder, painting_folder, side_px=recipe.crop_px, seed=recipe.seed),
+        dataset,
         recipe=recipe,
-        fabric=open_fabric(hardware),
+        fabric=fabric,
         run_folder=run_folder,
         previewed=(
             photograph_folder.spread(PREVIEWED, side_px=PREVIEW_SIDE_PX),
             painting_folder.spread(PREVIEWED, side_px=PREVIEW_SIDE_PX),
         ),
-        facts={"photographs": str(len(files)), "paintings": str(len(painting_folder.files))},
+        facts=facts,
+        domain=domain,
         workers=hardware.workers,
         checkpoint_steps=checkpoint_steps,
     )

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from training.cyclegan import CycleGan
 from training.dataset import StepSampler, UnpairedDataset
 from training.objective import sheet
-from training.objective_cyclegan import DiscriminatorObjective, GeneratorObjective
+from training.objective_cyclegan import DiscriminatorObjective, DomainStyle, GeneratorObjective
 from training.picture_buffer import PictureBuffer
 from training.recipe import CycleGanRecipe
 from training.run_folder import NETWORK_FILE, load_checkpoint, save_checkpoint, save_network
@@ -49,11 +49,12 @@ class CycleGanTrainer:
         run_folder: Path,
         previewed: tuple[Tensor, Tensor],
         facts: dict[str, str],
+        domain: DomainStyle | None = None,
         workers: int = 0,
         checkpoint_steps: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`previewed` are photographs and paintings (N, 3, side, side) for the sheet."""
+        """`previewed` are photographs and paintings (N, 3, side, side); `domain` is for recipes with a style weight."""
         self.recipe = recipe
         self.step = 0
         self.elapsed_s = 0.0
@@ -71,7 +72,7 @@ class CycleGanTrainer:
         self._networks = {field.name: getattr(networks, field.name) for field in dataclasses.fields(networks)}
         for network in self._networks.values():
             network.to(memory_format=torch.channels_last)
-        generator_objective = GeneratorObjective(networks, recipe)
+        generator_objective = GeneratorObjective(networks, recipe, domain=domain)
         discriminator_objective = DiscriminatorObjective(networks)
         self._weights = generator_objective.weights
         self._generators, generator_optimizer = fabric.setup(
@@ -220,4 +221,5 @@ def _set_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
 
 
 def _adam(objective: nn.Module, learning_rate: float) -> torch.optim.Adam:
-    return torch.optim.Adam(objective.parameters(), lr=learning_rate, betas=BETAS, fused=True)
+    learning = [parameter for parameter in objective.parameters() if parameter.requires_grad]
+    return torch.optim.Adam(learning, lr=learning_rate, betas=BETAS, fused=True)
