@@ -11,13 +11,21 @@ from training.coherence import coherence_loss
 from training.comparison import GramComparison
 from training.cyclegan import CycleGan
 from training.grid import grid_loss
+from training.palette import luminance
 from training.recipe import CycleGanRecipe
 
+# Mean and deviation of ImageNet's photographs, about which VGG19 was trained.
+TEXTURE_MEAN, TEXTURE_DEVIATION = 0.45, 0.22
+# Added to the deviation, so that a clear sky is not enlarged to noise: two grey levels.
+FLAT_DEVIATION = 2 / 255
 
-class DomainStyle(nn.Module):
-    """The style loss against the mean Gram matrices of `paintings` (N, 3, H, W).
 
-    Must be built before `comparison` is set to a reduced precision.
+class DomainTexture(nn.Module):
+    """The style loss between a picture's texture and that of all `paintings` (N, 3, H, W): their mean Gram matrices.
+
+    Texture is luminance of one mean and contrast (`texture`), so that the loss tells of brush strokes alone: with
+    colours in it, every sky turned into the mean colour of the paintings. Tones and colours are the discriminator's
+    matter. Must be built before `comparison` is set to a reduced precision.
     """
 
     def __init__(self, comparison: GramComparison, paintings: Tensor) -> None:
@@ -25,25 +33,32 @@ class DomainStyle(nn.Module):
         self._comparison = comparison
         sums: dict[str, Tensor] = {}
         for painting in paintings:  # one by one: the features of all would not fit into memory
-            for layer, gram in comparison.style(painting.unsqueeze(0)).items():
+            for layer, gram in comparison.style(texture(painting.unsqueeze(0))).items():
                 sums[layer] = sums.get(layer, torch.zeros_like(gram)) + gram
         self._grams = nn.ParameterDict(
             {layer: nn.Parameter(total / len(paintings), requires_grad=False) for layer, total in sums.items()}
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return self._comparison.style_alone(pictures, dict(self._grams.items()))
+        return self._comparison.style_alone(texture(pictures), dict(self._grams.items()))
+
+
+def texture(pictures: Tensor) -> Tensor:
+    """Return the luminance of (B, 3, H, W), each with mean and deviation of an average photograph, as grey pictures."""
+    grey = luminance(pictures)
+    deviation, mean = torch.std_mean(grey, dim=(2, 3), keepdim=True)
+    return (TEXTURE_MEAN + TEXTURE_DEVIATION * (grey - mean) / (deviation + FLAT_DEVIATION)).expand_as(pictures)
 
 
 class GeneratorObjective(nn.Module):
     """The terms of both generators, and the weight of every term in `weights`.
 
     To the paper's terms come some for the painter alone, which is what videos see: against flicker (`coherence.py`),
-    against patterns of the pixel grid (`grid.py`) and, with a `domain`, the distance from the style of all paintings,
+    against patterns of the pixel grid (`grid.py`) and, with a `domain`, the distance from the texture of all paintings,
     which teaches brush strokes long before a discriminator does.
     """
 
-    def __init__(self, networks: CycleGan, recipe: CycleGanRecipe, *, domain: DomainStyle | None = None) -> None:
+    def __init__(self, networks: CycleGan, recipe: CycleGanRecipe, *, domain: DomainTexture | None = None) -> None:
         super().__init__()
         self._domain = domain
         self.painter = networks.painter
@@ -59,7 +74,7 @@ class GeneratorObjective(nn.Module):
             "identity": recipe.identity_weight,
             "coherence": recipe.coherence_weight,
             "grid": recipe.grid_weight,
-            "style": recipe.style_weight,
+            "texture": recipe.texture_weight,
         }
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
@@ -82,7 +97,7 @@ class GeneratorObjective(nn.Module):
             "grid": grid_loss(painted),
         }
         if self._domain:
-            terms["style"] = self._domain(painted)
+            terms["texture"] = self._domain(painted)
         return terms, painted.detach(), unpainted.detach()
 
 

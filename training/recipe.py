@@ -109,8 +109,8 @@ class CycleGanRecipe:
     discriminator_channels: int = 64
     cycle_weight: float = 20.0
     identity_weight: float = 10.0
-    # Of the distance from the mean Gram matrices of the paintings (`objective_cyclegan.py`); 0 needs no VGG19.
-    style_weight: float = 0.0
+    # Of the distance from the paintings' mean texture (`objective_cyclegan.py`); at 0 no VGG19 is needed.
+    texture_weight: float = 0.0
     coherence_weight: float = 100.0
     coherence_chroma_weight: float = 0.5
     grid_weight: float = 300.0

@@ -8,7 +8,7 @@ from training.comparison import GramComparison
 from training.cyclegan import CycleGan, PatchDiscriminator, make_generator
 from training.dataset import UnpairedDataset
 from training.hardware import Hardware, feature_dtype, open_fabric
-from training.objective_cyclegan import DomainStyle
+from training.objective_cyclegan import DomainTexture
 from training.perceptual import STYLE_LAYERS
 from training.photograph import PictureFolder, list_pictures, without_excluded
 from training.recipe import CycleGanRecipe
@@ -20,7 +20,7 @@ from training.vgg import Vgg19
 CHECKPOINT_INTERVAL_STEPS = 1000
 PREVIEW_INTERVAL_STEPS = 2000
 PREVIEWED = 6
-# Random crops of paintings whose mean Gram matrices stand for the style of all.
+# Random crops of paintings whose mean Gram matrices stand for the texture of all.
 DOMAIN_PAINTINGS = 256
 PREVIEW_SIDE_PX = 256
 
@@ -41,7 +41,7 @@ def train_cyclegan(
 
     A run folder with a checkpoint is continued. `paintings` and `photographs` are folders, searched with their
     subfolders; `excluded` is a text file of the names of photographs to hold out, one a line. `vgg` is a safetensors
-    file for recipes with a style weight; None takes torchvision's weights.
+    file for recipes with a texture weight; None takes torchvision's weights.
 
     Raises:
         OSError, ValueError: a file or a setting is missing or wrong; the message is one line.
@@ -62,9 +62,9 @@ def train_cyclegan(
     fabric = open_fabric(hardware)
     facts = {"photographs": str(len(files)), "paintings": str(len(painting_folder.files))}
     domain = None
-    if recipe.style_weight:
+    if recipe.texture_weight:
         network = Vgg19(STYLE_LAYERS, weights=vgg)
-        domain = DomainStyle(
+        domain = DomainTexture(
             GramComparison(network), torch.stack([dataset.painting(index) for index in range(DOMAIN_PAINTINGS)])
         )
         network.compute_in(feature_dtype(fabric))

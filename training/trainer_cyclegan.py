@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from training.cyclegan import CycleGan
 from training.dataset import StepSampler, UnpairedDataset
 from training.objective import sheet
-from training.objective_cyclegan import DiscriminatorObjective, DomainStyle, GeneratorObjective
+from training.objective_cyclegan import DiscriminatorObjective, DomainTexture, GeneratorObjective
 from training.picture_buffer import PictureBuffer
 from training.recipe import CycleGanRecipe
 from training.run_folder import NETWORK_FILE, load_checkpoint, save_checkpoint, save_network
@@ -49,12 +49,12 @@ class CycleGanTrainer:
         run_folder: Path,
         previewed: tuple[Tensor, Tensor],
         facts: dict[str, str],
-        domain: DomainStyle | None = None,
+        domain: DomainTexture | None = None,
         workers: int = 0,
         checkpoint_steps: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`previewed` are photographs and paintings (N, 3, side, side); `domain` is for recipes with a style weight."""
+        """`previewed` are photographs and paintings (N, 3, side, side); `domain` is for a texture weight."""
         self.recipe = recipe
         self.step = 0
         self.elapsed_s = 0.0
