@@ -93,6 +93,7 @@ def _train(options: argparse.Namespace) -> None:
             vgg=options.vgg,
             minutes=options.minutes,
             excluded=options.exclude,
+            weights_folder=options.weights,
             hardware=hardware,
             checkpoint_steps=options.checkpoint_steps,
         )

@@ -66,13 +66,10 @@ class SlimNetwork(nn.Module):
         return unfold_frames(self._stylize_blocks(fold_frames(frames)))
 
     def _stylize_blocks(self, blocks: Tensor) -> Tensor:
-        return torch.sigmoid(self._decoded(blocks))
-
-    def _decoded(self, blocks: Tensor) -> Tensor:
         edges = self.encode(blocks)  # (B, edge, H/4, W/4)
         trunk = self.trunk(self.down(edges))  # (B, trunk, H/8, W/8)
         raised = self.up(nn.functional.interpolate(trunk, scale_factor=2.0))  # (B, edge, H/4, W/4)
-        return self.decode(self.merge(raised + edges))  # (B, 48, H/4, W/4)
+        return torch.sigmoid(self.decode(self.merge(raised + edges)))  # (B, 48, H/4, W/4)
 
 
 class JohnsonNetwork(nn.Module):

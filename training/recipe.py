@@ -92,7 +92,8 @@ class CycleGanRecipe:
 
     Weights are relative to an adversarial weight of 1; those of cycle and identity are of the mean absolute error in
     [0, 1], half of the paper's in [-1, 1]. `discriminator_channels` are those of the first layer. The defaults are the
-    paper's, but for terms that it does not have.
+    paper's, but for terms that it does not have. A slim painter may start from a style, as `initial` says in other
+    recipes, at a strength of 0 to 1.
     """
 
     NETWORKS: ClassVar[tuple[str, ...]] = ("slim", "resnet6", "resnet9")
@@ -101,6 +102,8 @@ class CycleGanRecipe:
     title: str
     kind: str = "cyclegan"
     network: str = "slim"
+    initial: str = ""
+    initial_strength: float = 0.7
     crop_px: int = 160
     batch: int = 1
     steps: int = 0

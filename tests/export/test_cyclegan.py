@@ -36,7 +36,7 @@ def _generator(seed: int) -> SlimGenerator:
     """Return a generator that does something, which an untrained one does not."""
     torch.manual_seed(seed)
     generator = SlimGenerator().eval()
-    torch.nn.init.normal_(generator.decode.weight, std=0.02)
+    torch.nn.init.constant_(generator.strength, 0.5)
     return generator
 
 
