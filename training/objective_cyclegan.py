@@ -16,7 +16,7 @@ from training.recipe import CycleGanRecipe
 
 # Mean and deviation of ImageNet's photographs, about which VGG19 was trained.
 TEXTURE_MEAN, TEXTURE_DEVIATION = 0.45, 0.22
-# Added to the deviation, so that a clear sky is not enlarged to noise: two grey levels.
+# Added to the deviation (squared), so that a clear sky is not enlarged to noise: two grey levels.
 FLAT_DEVIATION = 2 / 255
 
 
@@ -46,8 +46,9 @@ class DomainTexture(nn.Module):
 def texture(pictures: Tensor) -> Tensor:
     """Return the luminance of (B, 3, H, W), each with mean and deviation of an average photograph, as grey pictures."""
     grey = luminance(pictures)
-    deviation, mean = torch.std_mean(grey, dim=(2, 3), keepdim=True)
-    return (TEXTURE_MEAN + TEXTURE_DEVIATION * (grey - mean) / (deviation + FLAT_DEVIATION)).expand_as(pictures)
+    variance, mean = torch.var_mean(grey, dim=(2, 3), keepdim=True)
+    deviation = (variance + FLAT_DEVIATION**2).sqrt()
+    return (TEXTURE_MEAN + TEXTURE_DEVIATION * (grey - mean) / deviation).expand_as(pictures)
 
 
 class GeneratorObjective(nn.Module):

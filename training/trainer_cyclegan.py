@@ -146,7 +146,7 @@ class CycleGanTrainer:
         terms, painted, unpainted = self._generators(batch)
         weighted = torch.stack([self._weights[name] * term for name, term in terms.items()]).sum()
         self._fabric.backward(weighted)
-        self._take_step("generators")
+        norms = {"gradient of the generators": self._take_step("generators")}
         for name, average in self._averages.items():
             average.update_parameters(self._networks[name])
 
@@ -158,19 +158,31 @@ class CycleGanTrainer:
         ]
         judged = self._discriminators(batch, *old_and_new)
         self._fabric.backward(torch.stack(list(judged.values())).sum())
-        self._take_step("discriminators")
+        norms["gradient of the discriminators"] = self._take_step("discriminators")
 
         terms = terms | judged
         # Read only now: one wait for the device a step.
-        losses = dict(zip(terms, torch.stack(list(terms.values())).detach().tolist(), strict=True))
-        culprits = [name for name, value in losses.items() if not math.isfinite(value)]
+        values = torch.stack([*terms.values(), *norms.values()]).detach().tolist()
+        losses = dict(zip(terms, values, strict=False))
+        # The scaler of float16 looks for infinite gradients itself, and skips their steps.
+        checked = losses if self._scales_gradients else dict(zip(terms | norms, values, strict=True))
+        culprits = [name for name, value in checked.items() if not math.isfinite(value)]
         if culprits:
             raise NonFiniteLossError(f"{', '.join(culprits)} not finite at step {self.step}; lower the learning rate")
         return losses
 
-    def _take_step(self, side: str) -> None:
-        self._optimizers[side].step()
-        self._optimizers[side].zero_grad()
+    def _take_step(self, side: str) -> Tensor:
+        """Return the norm of the gradients that the step was taken with."""
+        optimizer = self._optimizers[side]
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        norm = torch.nn.utils.get_total_norm([each.grad for each in parameters if each.grad is not None])
+        optimizer.step()
+        optimizer.zero_grad()
+        return norm
+
+    @property
+    def _scales_gradients(self) -> bool:
+        return bool(self._fabric.strategy.precision.state_dict())
 
     def _save_checkpoint(self) -> None:
         state = {

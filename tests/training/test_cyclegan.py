@@ -23,7 +23,7 @@ from training.cyclegan import CycleGan, PatchDiscriminator, ResNetGenerator, Sli
 from training.dataset import UnpairedDataset  # noqa: E402
 from training.hardware import Hardware, open_fabric  # noqa: E402
 from training.network import SlimNetwork  # noqa: E402
-from training.objective_cyclegan import DomainTexture, GeneratorObjective, judged  # noqa: E402
+from training.objective_cyclegan import DomainTexture, GeneratorObjective, judged, texture  # noqa: E402
 from training.perceptual import STYLE_LAYERS, gram_matrix, style_loss  # noqa: E402
 from training.photograph import PictureFolder, list_pictures  # noqa: E402
 from training.picture_buffer import PictureBuffer  # noqa: E402
@@ -190,15 +190,33 @@ def test_generators_that_change_nothing_have_no_cycle_and_no_identity_loss() -> 
     assert torch.allclose(unpainted, pictures["painting"], atol=1e-6)
 
 
-def test_style_of_a_domain_is_its_mean_gram_matrix(vgg_file: Path) -> None:
+def test_texture_of_a_domain_is_its_mean_gram_matrix(vgg_file: Path) -> None:
     vgg = Vgg19(STYLE_LAYERS, weights=vgg_file)
     paintings, picture = torch.rand(3, 3, 32, 32), torch.rand(1, 3, 32, 32)
-    features = vgg(paintings)
+    features = vgg(texture(paintings))
     means = {layer: gram_matrix(features[layer]).mean(dim=0, keepdim=True) for layer in STYLE_LAYERS}
 
     domain = DomainTexture(GramComparison(vgg), paintings)
 
-    assert domain(picture).item() == pytest.approx(style_loss(vgg(picture), means).item(), rel=1e-4)
+    assert domain(picture).item() == pytest.approx(style_loss(vgg(texture(picture)), means).item(), rel=1e-4)
+
+
+def test_texture_knows_neither_colour_nor_contrast() -> None:
+    grey = torch.rand(1, 1, 32, 32).expand(1, 3, 32, 32)
+    tinted = 0.6 * grey + torch.tensor([0.3, 0.1, 0.2]).view(1, 3, 1, 1)
+
+    assert (texture(tinted) - texture(grey)).abs().max() < 0.03
+
+
+def test_texture_of_a_clear_sky_is_flat_and_has_a_gradient() -> None:
+    sky = torch.full((1, 3, 8, 8), 0.5, requires_grad=True)
+
+    flat = texture(sky)
+    flat.square().sum().backward()
+
+    assert flat.std() < 1e-6
+    assert sky.grad is not None
+    assert sky.grad.isfinite().all()
 
 
 def test_run_saves_both_generators_with_recipe_and_losses(make: Make, tmp_path: Path) -> None:
@@ -287,6 +305,15 @@ def test_loss_that_is_not_finite_stops_and_leaves_the_checkpoint(make: Make, tmp
     with pytest.raises(NonFiniteLossError, match="not finite at step 1; lower the learning rate"):
         next(steps)
     assert (tmp_path / "run" / CHECKPOINT_FILE).read_bytes() == saved
+
+
+def test_gradient_that_is_not_finite_stops_before_it_reaches_a_checkpoint(make: Make) -> None:
+    trainer = make()
+    weights = trainer._networks["painter"].strength
+    weights.register_hook(lambda gradient: gradient * math.nan)
+
+    with pytest.raises(NonFiniteLossError, match="gradient of the generators not finite at step 0"):
+        next(trainer.run())
 
 
 def test_preview_has_three_rows_for_each_direction(make: Make) -> None:
