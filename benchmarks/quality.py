@@ -54,7 +54,7 @@ def main() -> None:
     else:
         print("No any-style model is in the catalogue.\n")
     if options.sequences:
-        for style in feed_forward:
+        for style in (style for style in chosen if style not in any_style):
             rows = temporal_report(style, options.sequences, baseline=options.baseline, frames_max=options.frames)
             report["temporal"] += rows
         print(temporal_table(report["temporal"]))

@@ -34,12 +34,17 @@ def make_card(
     card = {
         "name": recipe["name"],
         "title": recipe["title"],
-        "kind": recipe.get("kind", "feed-forward"),
+        "kind": trained.kind,
         **{key: recipe[key] for key in DESCRIPTION if key in recipe},
         "licence": licence,
         "recipe": recipe if embed_recipe else (RECIPES_FOLDER / f"{recipe['name']}.toml").as_posix(),
         "commit": _commit(),
-        "training": {"data": data, "steps": trained.steps, "minutes": trained.minutes, "vgg": trained.vgg},
+        "training": {
+            "data": data,
+            "steps": trained.steps,
+            "minutes": trained.minutes,
+            **({"vgg": trained.vgg} if trained.vgg else {}),
+        },
         "opset": OPSET,
         "parity": [
             {

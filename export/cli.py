@@ -11,14 +11,13 @@ from export.graph import TrainedNetwork, load_network
 from export.page import write_pages
 from export.publish import publish
 from export.sample import SCORED_PICTURES, Sample, choose_sample
-from export.score import perceptual_scores
+from export.scores import SCORED_SIDES_PX, Scored, scores_of
 from export.style import VARIANTS, ExportedStyle, export_style
 from realtime.catalogue import WEIGHTS_FOLDER
 from realtime.errors import StylizeError
-from training.perceptual import STYLE_LAYERS
+from realtime.style_figures import figures_of
 from training.photograph import list_pictures
-from training.trainer import NETWORK_FILE
-from training.vgg import Vgg19
+from training.run_folder import NETWORK_FILE
 
 LICENCE = "Apache-2.0"
 
@@ -52,7 +51,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"names of the photographs to score on, one a line [{SCORED_PICTURES} of all]",
     )
-    parser.add_argument("--pictures", type=Path, metavar="DIR", help="folder of the style picture, needed to publish")
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        help="needed to publish: the folder of the style picture; for an any-style model or a CycleGAN, of paintings "
+        "that it has not seen",
+    )
     parser.add_argument(
         "--variants", nargs="*", choices=VARIANTS, default=["int8"], help="lower precisions to publish beside it [int8]"
     )
@@ -68,11 +73,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export(options: argparse.Namespace) -> None:
     if options.publish and not options.pictures:
-        raise ValueError("--publish needs --pictures, to score the style against its picture")
+        raise ValueError("--publish needs --pictures, to score the style against its picture or paintings")
     trained = load_network(options.run / NETWORK_FILE)
     photographs = list_pictures(options.photographs)
     names = options.scored_list.read_text(encoding="utf-8").split() if options.scored_list else ()
-    sample = choose_sample(photographs, scored_names=names)
+    scored_side_px = SCORED_SIDES_PX.get(trained.kind)
+    sample = choose_sample(photographs, scored_names=names, scored_side_px=scored_side_px)
     exported = export_style(trained.network, sample, precisions=options.variants)
     print_parities(exported)
     if options.output:
@@ -85,22 +91,13 @@ def _export(options: argparse.Namespace) -> None:
 def _publish(
     options: argparse.Namespace, trained: TrainedNetwork, exported: ExportedStyle, sample: Sample, data: str
 ) -> None:
-    recipe = trained.recipe
-    scores = {}
-    if "picture" in recipe:
-        scores = perceptual_scores(
-            exported.model,
-            style_picture=options.pictures / recipe["picture"],
-            style_size_px=recipe["style_size_px"],
-            photographs=sample.scored,
-            vgg=Vgg19(STYLE_LAYERS, weights=options.vgg),
-        )
+    scores = scores_of(Scored(trained, exported, sample, options.run, options.pictures), vgg=options.vgg)
     if options.warping_error is not None:
         scores["warping_error"] = options.warping_error
     card = make_card(trained, exported, scores=scores, data=data, licence=LICENCE, embed_recipe=False)
     publish(exported.model, card, options.publish, variants=exported.variants, encoder=exported.encoder)
     write_pages(options.publish)
-    print(f"published {card['name']}: {card['scores']}, {card.get('milliseconds', {})}")
+    print(f"published {card['name']}: {', '.join(figures_of(card))}; {card.get('milliseconds', {})}")
 
 
 def print_parities(exported: ExportedStyle) -> None:

@@ -32,8 +32,8 @@ from training.cli_classifier import main as train_classifier
 from training.perceptual import STYLE_LAYERS
 from training.photograph import list_pictures, load_picture
 from training.recipe import FeedForwardRecipe
+from training.run_folder import CHECKPOINT_FILE
 from training.session import train
-from training.trainer import CHECKPOINT_FILE
 from training.vgg import Vgg19
 
 RECIPE_SUFFIX = ".toml"

@@ -14,24 +14,32 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from training.adain import SlimAdainNetwork
+from training.cyclegan import SlimGenerator
 from training.network import SIZE_MULTIPLE, SlimNetwork
 
 OPSET = 18
 INPUT_NAME, OUTPUT_NAME = "frame", "stylized"
 # What training calls them in its metadata. The classic networks are references and are not exported.
-NETWORKS: dict[str, type[nn.Module]] = {network.__name__: network for network in (SlimNetwork, SlimAdainNetwork)}
+NETWORKS: dict[str, type[nn.Module]] = {
+    network.__name__: network for network in (SlimNetwork, SlimAdainNetwork, SlimGenerator)
+}
 EXAMPLE_SIDE_PX = 8 * SIZE_MULTIPLE
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedNetwork:
-    """A network with its trained weights and what training wrote about them."""
+    """A network with its trained weights and what training wrote about them; `vgg` is empty where it used none."""
 
     network: nn.Module
     recipe: dict[str, Any]
     steps: int
     minutes: float
     vgg: str
+
+    @property
+    def kind(self) -> str:
+        """The kind of its recipe; those of feed-forward networks may lack it."""
+        return str(self.recipe.get("kind", "feed-forward"))
 
 
 class _FrameNetwork(nn.Module):
@@ -61,7 +69,11 @@ def load_network(path: Path) -> TrainedNetwork:
     network.load_state_dict(weights)
     network.eval()
     return TrainedNetwork(
-        network, json.loads(metadata["recipe"]), int(metadata["steps"]), float(metadata["minutes"]), metadata["vgg"]
+        network,
+        json.loads(metadata["recipe"]),
+        int(metadata["steps"]),
+        float(metadata["minutes"]),
+        metadata.get("vgg", ""),
     )
 
 

@@ -28,8 +28,12 @@ class Sample:
     scored: dict[str, Picture]
 
 
-def choose_sample(files: Sequence[Path], *, scored_names: Sequence[str] = ()) -> Sample:
+def choose_sample(
+    files: Sequence[Path], *, scored_names: Sequence[str] = (), scored_side_px: int | None = None
+) -> Sample:
     """Choose evenly from all files, those to score on by their names if given; unreadable ones are passed over.
+
+    `scored_side_px` is the short side of those to score on, `SCORED_SIDE_PX` if None.
 
     Raises:
         ValueError: none of the photographs can be read, or none has one of the names.
@@ -37,10 +41,10 @@ def choose_sample(files: Sequence[Path], *, scored_names: Sequence[str] = ()) ->
     scored_files = [path for path in files if path.name in set(scored_names)] if scored_names else list(files[::3])
     if not scored_files:
         raise ValueError(f"no photograph is called {' or '.join(scored_names[:3])}")
-    scored = _read(scored_files, SCORED_PICTURES, short_side_px=SCORED_SIDE_PX)
+    scored = read_pictures(scored_files, SCORED_PICTURES, short_side_px=scored_side_px or SCORED_SIDE_PX)
     others = [path for path in files if path.name not in scored] or list(files)
-    verified = list(_read(others[::2], len(SIZES)).values())
-    calibration = _read(others[1::2] or others, CALIBRATION_PICTURES, short_side_px=CALIBRATION_SIDE_PX)
+    verified = list(read_pictures(others[::2], len(SIZES)).values())
+    calibration = read_pictures(others[1::2] or others, CALIBRATION_PICTURES, short_side_px=CALIBRATION_SIDE_PX)
     return Sample(
         at_sizes(verified),
         list(calibration.values()),
@@ -53,7 +57,12 @@ def at_sizes(pictures: Sequence[Picture]) -> dict[tuple[int, int], Picture]:
     return {size: _resized(pictures[index % len(pictures)], size) for index, size in enumerate(SIZES)}
 
 
-def _read(files: Sequence[Path], count: int, *, short_side_px: int | None = None) -> dict[str, Picture]:
+def read_pictures(files: Sequence[Path], count: int, *, short_side_px: int | None = None) -> dict[str, Picture]:
+    """Return up to `count` pictures from all over the list by file name; unreadable ones are passed over.
+
+    Raises:
+        ValueError: none can be read.
+    """
     pictures: dict[str, Picture] = {}
     # First one of each of `count` equal parts, then all the others, for those that could not be read.
     step = max(1, len(files) // count)

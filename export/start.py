@@ -10,11 +10,12 @@ def initial_of(start: str) -> str:
     """Return what a recipe calls the network to start from: a shipped style's name, a file, or nothing.
 
     Raises:
-        UsageError: there is no such style, or it is an any-style model.
+        UsageError: there is no such style, or it is of a kind whose networks are others.
     """
     if start == NO_START:
         return ""
     style = resolve_style(start)
-    if style.card.get("kind", "feed-forward") != "feed-forward":
-        raise UsageError(f"--start {start}: an any-style model cannot be the start; name another style or {NO_START}")
+    kind = style.card.get("kind", "feed-forward")
+    if kind != "feed-forward":
+        raise UsageError(f"--start {start}: a style of kind {kind} cannot be the start; name another or {NO_START}")
     return str(style.path) if style.is_users or not style.card else style.name

@@ -67,10 +67,10 @@ def verify(model: bytes, cases: Sequence[Case], *, precision: str = "fp32") -> l
         shares, psnrs_db = [], []
         for case in cases:
             found = run(case.inputs)
-            share, psnr_db = _compare(case.expected, found)
-            _require(name, case.size, share=share, psnr_db=psnr_db, tolerance=tolerance)
+            share, found_db = _compare(case.expected, found)
+            _require(name, case.size, share=share, found_db=found_db, tolerance=tolerance)
             shares.append(share)
-            psnrs_db.append(psnr_db)
+            psnrs_db.append(found_db)
         parities.append(Parity(name, min(shares), min(psnrs_db)))
     return parities
 
@@ -92,17 +92,17 @@ def verify_statistics(model: bytes, cases: Sequence[Case]) -> None:
                 )
 
 
-def _require(engine: str, size: tuple[int, int], *, share: float, psnr_db: float, tolerance: str) -> None:
+def _require(engine: str, size: tuple[int, int], *, share: float, found_db: float, tolerance: str) -> None:
     place = f"{engine} at {size[0]}x{size[1]}"
     if tolerance == "float32":
         if share < PIXELS_SHARE_MIN:
             raise ParityError(
                 f"{place}: {share:.5f} of the pixels are within {LEVELS_MAX} grey level of torch "
-                f"(PSNR {psnr_db:.1f} dB); at least {PIXELS_SHARE_MIN} must be"
+                f"(PSNR {found_db:.1f} dB); at least {PIXELS_SHARE_MIN} must be"
             )
-    elif psnr_db < PSNR_MIN_DB[tolerance]:
+    elif found_db < PSNR_MIN_DB[tolerance]:
         raise ParityError(
-            f"{place}: PSNR {psnr_db:.1f} dB against torch; {tolerance} must reach {PSNR_MIN_DB[tolerance]} dB"
+            f"{place}: PSNR {found_db:.1f} dB against torch; {tolerance} must reach {PSNR_MIN_DB[tolerance]} dB"
         )
 
 
@@ -112,5 +112,10 @@ def _compare(expected: Tensor, found: Tensor) -> tuple[float, float]:
         return 0.0, 0.0
     difference = np.abs(expected.astype(np.int16) - found.astype(np.int16))
     share = float(np.mean(np.all(difference <= LEVELS_MAX, axis=-1)))
-    error = float(np.mean(np.square(difference / 255)))
-    return share, min(PSNR_MAX_DB, -10 * float(np.log10(error))) if error else PSNR_MAX_DB
+    return share, psnr_db(expected, found)
+
+
+def psnr_db(one: Tensor, other: Tensor) -> float:
+    """Return the PSNR of uint8 pictures of one shape; `PSNR_MAX_DB` where they are equal."""
+    error = float(np.mean(np.square((one.astype(np.int16) - other.astype(np.int16)) / 255)))
+    return min(PSNR_MAX_DB, -10 * float(np.log10(error))) if error else PSNR_MAX_DB

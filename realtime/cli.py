@@ -59,15 +59,15 @@ def _styles(options: argparse.Namespace, interrupts: Interrupts) -> int:
 def _line(style: "Style") -> str:
     """Return what is said of a style: title, whose it is, kind, and the figures that its card has."""
     from .catalogue import is_any_style
+    from .style_figures import figures_of
 
     card = style.card
     painter = ", ".join(str(card[key]) for key in ("artist", "year") if card.get(key))
-    scores = card.get("scores", {})
     facts = [
         "paints after --style PICTURE" if is_any_style(style) else "",
         "your own" if style.is_users else "",
         card.get("kind", ""),
-        *(f"{key.replace('_', ' ')} {scores[key]:.3f}" for key in ("style_loss", "content_loss") if key in scores),
+        *figures_of(card),
         f"{style.size_bytes / 1e6:.1f} MB" if style.size_bytes else "",
         " ".join(variant["precision"] for variant in card.get("variants", ())),
     ]

@@ -19,7 +19,8 @@ from torch.nn import functional
 from training.augment import random_views
 from training.classifier import ClassifierFacts, build_classifier, save_classifier
 from training.classify_data import LabelledData
-from training.trainer import CHECKPOINT_FILE, CHECKPOINT_INTERVAL_STEPS, NETWORK_FILE, NonFiniteLossError
+from training.run_folder import NETWORK_FILE, load_checkpoint, save_checkpoint
+from training.trainer import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
 
 BATCH = 64
 # VGG19 without batch norm diverges at ten times its rate.
@@ -109,8 +110,7 @@ class ClassifierTrainer:
         self._network = network
         self._wrapped, self._optimizer = fabric.setup(network, self._raw_optimizer)
         run_folder.mkdir(parents=True, exist_ok=True)
-        if (run_folder / CHECKPOINT_FILE).exists():
-            self._resume()
+        self._resume()
 
     @property
     def plateau_rate(self) -> float:
@@ -241,21 +241,13 @@ class ClassifierTrainer:
             "history": self.history,
             "step": self.step,
             "elapsed_s": self.elapsed_s,
-            "identity": self._identity(),
         }
-        unfinished = self._run_folder / (CHECKPOINT_FILE + ".tmp")
-        torch.save(state, unfinished)
-        unfinished.replace(self._run_folder / CHECKPOINT_FILE)
+        save_checkpoint(self._run_folder, state, self._identity())
 
     def _resume(self) -> None:
-        path = self._run_folder / CHECKPOINT_FILE
-        state: dict[str, Any] = torch.load(path, map_location=self._fabric.device, weights_only=True)
-        before, now = state.get("identity", {}), self._identity()
-        changed = sorted(name for name in now if before.get(name) != now[name])
-        if changed:
-            raise ValueError(
-                f"{path} is of a run with another {', '.join(changed)}; choose another run folder or remove this one"
-            )
+        state = load_checkpoint(self._run_folder, self._identity(), self._fabric.device)
+        if state is None:
+            return
         self._network.load_state_dict(state["network"])
         self._raw_optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])

@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 
 from training.hardware import DEVICES, PRECISIONS, Hardware
 from training.initial import WEIGHTS_FOLDER
-from training.recipe import FeedForwardRecipe, load_recipe
+from training.recipe import CycleGanRecipe, FeedForwardRecipe, load_recipe
 from training.session import SessionError, train
+from training.session_cyclegan import train_cyclegan
 from training.trainer import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
 
 
@@ -81,17 +82,33 @@ def _train(options: argparse.Namespace) -> None:
     recipe = load_recipe(options.recipe)
     if options.coherence_weight is not None:
         recipe = dataclasses.replace(recipe, coherence_weight=options.coherence_weight)
+    hardware = Hardware(options.device, options.devices, options.precision, options.workers)
+    run_folder = options.run or Path("runs") / recipe.name
+    if isinstance(recipe, CycleGanRecipe):
+        train_cyclegan(
+            recipe,
+            paintings=options.pictures,
+            photographs=options.photographs,
+            run_folder=run_folder,
+            vgg=options.vgg,
+            minutes=options.minutes,
+            excluded=options.exclude,
+            weights_folder=options.weights,
+            hardware=hardware,
+            checkpoint_steps=options.checkpoint_steps,
+        )
+        return
     picture = recipe.picture if isinstance(recipe, FeedForwardRecipe) else ""
     train(
         recipe,
         style_pictures=options.pictures / picture,
         photographs=options.photographs,
-        run_folder=options.run or Path("runs") / recipe.name,
+        run_folder=run_folder,
         vgg=options.vgg,
         minutes=options.minutes,
         excluded=options.exclude,
         clips=options.clips,
         weights_folder=options.weights,
-        hardware=Hardware(options.device, options.devices, options.precision, options.workers),
+        hardware=hardware,
         checkpoint_steps=options.checkpoint_steps,
     )

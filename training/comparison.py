@@ -46,6 +46,14 @@ class GramComparison(nn.Module):
 
     def forward(self, stylized: Tensor, content: Tensor, style: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return content loss and style loss, means over the batch; `style` is of one picture or of one for each."""
+        features, loss = self._compare_style(stylized, style)
+        return content_loss(features, content), loss
+
+    def style_alone(self, stylized: Tensor, style: dict[str, Tensor]) -> Tensor:
+        """Return the style loss."""
+        return self._compare_style(stylized, style)[1]
+
+    def _compare_style(self, stylized: Tensor, style: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         losses = []
 
         def tap(layer: str, features: Tensor) -> Tensor:
@@ -54,7 +62,7 @@ class GramComparison(nn.Module):
             return passed
 
         features = self.vgg.walk(stylized, tap)
-        return content_loss(features, content), torch.stack(losses).mean()
+        return features, torch.stack(losses).mean()
 
 
 class MeanStdComparison(GramComparison):

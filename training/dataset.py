@@ -15,6 +15,8 @@ from training.photograph import CROP_SHARE_MIN, PictureFolder, random_crop, squa
 CLIP_SHARE = 0.5
 # Of the items with a painting: those to be stylised in full. The rest have a strength between 0 and 1.
 FULL_STRENGTH_SHARE = 0.6
+# Tells the random numbers of an unpaired painting from those of its photograph, of the same seed and item.
+PAINTING_STREAM = 1
 
 
 class StepDataset(Dataset[dict[str, Tensor]]):
@@ -60,6 +62,28 @@ class StepDataset(Dataset[dict[str, Tensor]]):
         generator = torch.Generator().manual_seed(int(random.integers(2**63)))
         moved, flow, valid = (tensor[0] for tensor in move(photograph.unsqueeze(0), generator))
         return {"photograph": photograph, "moved": moved, "flow": flow, "valid": valid}
+
+
+class UnpairedDataset(Dataset[dict[str, Tensor]]):
+    """Serve a photograph with its motion, as `StepDataset`, and a random crop of any painting of the same size.
+
+    The pictures of a step have nothing to do with one another; `painting` is (3, side, side).
+    """
+
+    def __init__(self, photographs: PictureFolder, paintings: PictureFolder, *, side_px: int, seed: int) -> None:
+        self._photographs = StepDataset(photographs, side_px=side_px, seed=seed)
+        self._paintings = paintings
+        self._side_px = side_px
+        self._seed = seed
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return self._photographs[index] | {"painting": self.painting(index)}
+
+    def painting(self, index: int) -> Tensor:
+        """Return the painting of an item alone."""
+        random = np.random.default_rng((self._seed, index, PAINTING_STREAM))
+        _, painting = self._paintings.draw(random, side_min_px=round(self._side_px / CROP_SHARE_MIN))
+        return random_crop(painting, self._side_px, random)
 
 
 class StepSampler(Sampler[list[int]]):

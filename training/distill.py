@@ -24,7 +24,8 @@ from training.objective_distill import DistillObjective
 from training.photograph import PictureFolder, list_pictures, load_picture, square, without_excluded
 from training.recipe import DistillRecipe, load_recipe_as
 from training.report import Report
-from training.trainer import NETWORK_FILE, NonFiniteLossError, Trainer
+from training.run_folder import NETWORK_FILE
+from training.trainer import NonFiniteLossError, Trainer
 from training.vgg import Vgg19
 
 # For the principal directions: 160 px give 10,000 positions of the coarsest layer, which has 512 channels.

@@ -14,7 +14,8 @@ from training.objective_few_shot import FewShotObjective
 from training.perceptual import STYLE_LAYERS
 from training.recipe import FewShotRecipe
 from training.report import Report
-from training.trainer import NETWORK_FILE, Trainer
+from training.run_folder import NETWORK_FILE
+from training.trainer import Trainer
 from training.vgg import Vgg19
 
 

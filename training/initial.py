@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from training.trainer import NETWORK_FILE
+from training.run_folder import NETWORK_FILE
 
 # The shipped styles, beside this package in the repository and when installed.
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"

@@ -36,9 +36,14 @@ def style_loss(features: dict[str, Tensor], style_grams: dict[str, Tensor]) -> T
 
     `style_grams` are of one picture, (1, C, C), or of one for each of the batch, (B, C, C); the mean is over the batch.
     """
+    return gram_distance({layer: gram_matrix(features[layer]) for layer in style_grams}, style_grams)
+
+
+def gram_distance(grams: dict[str, Tensor], style_grams: dict[str, Tensor]) -> Tensor:
+    """Return the style loss of pictures whose Gram matrices (B, C, C) are at hand."""
     losses = []
     for layer, target in style_grams.items():
-        difference = gram_matrix(features[layer]) - target
+        difference = grams[layer] - target
         losses.append((difference.square().sum(dim=(1, 2)) / target.square().sum(dim=(1, 2))).mean())
     return torch.stack(losses).mean()
 

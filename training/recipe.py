@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-AnyRecipe = TypeVar("AnyRecipe", bound="LoopRecipe")
+AnyRecipe = TypeVar("AnyRecipe", bound="LoopRecipe | CycleGanRecipe")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,13 +147,50 @@ class DistillRecipe(LoopRecipe):
     noise_max: float = 0.2
 
 
-KINDS: dict[str, type[FeedForwardRecipe] | type[AdainRecipe]] = {
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CycleGanRecipe:
+    """A network that turns photographs into paintings of a folder, and back (Zhu et al. 2017).
+
+    Weights are relative to an adversarial weight of 1; those of cycle and identity are of the mean absolute error in
+    [0, 1], half of the paper's in [-1, 1]. `discriminator_channels` are those of the first layer. The defaults are the
+    paper's, but for terms that it does not have. A slim painter may start from a style, as `initial` says in other
+    recipes, at a strength of 0 to 1.
+    """
+
+    NETWORKS: ClassVar[tuple[str, ...]] = ("slim", "resnet6", "resnet9")
+
+    name: str
+    title: str
+    kind: str = "cyclegan"
+    network: str = "slim"
+    initial: str = ""
+    initial_strength: float = 0.7
+    crop_px: int = 160
+    batch: int = 1
+    steps: int = 0
+    learning_rate: float = 2e-4
+    discriminator_learning_rate: float = 2e-4
+    discriminator_channels: int = 64
+    cycle_weight: float = 20.0
+    identity_weight: float = 10.0
+    # Of the distance from the paintings' mean texture (`objective_cyclegan.py`); at 0 no VGG19 is needed.
+    texture_weight: float = 0.0
+    coherence_weight: float = 100.0
+    coherence_chroma_weight: float = 0.5
+    grid_weight: float = 300.0
+    ema_decay: float = 0.999
+    seed: int = 1
+
+
+StyleRecipe = FeedForwardRecipe | AdainRecipe | CycleGanRecipe
+KINDS: dict[str, type[StyleRecipe]] = {
     "feed-forward": FeedForwardRecipe,
     "adain": AdainRecipe,
+    "cyclegan": CycleGanRecipe,
 }
 
 
-def load_recipe(path: Path) -> FeedForwardRecipe | AdainRecipe:
+def load_recipe(path: Path) -> StyleRecipe:
     """Read the recipe of a style; without `kind` it is a feed-forward one.
 
     Raises ValueError that names the unknown, missing or mistyped keys and the choices there are.

@@ -5,13 +5,12 @@ import statistics
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from PIL import Image
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
-
-from training.trainer import Trainer
 
 TENSORBOARD_FOLDER = "tensorboard"
 PREVIEW_FILE = "preview.png"
@@ -22,6 +21,32 @@ PREVIEW_INTERVAL_STEPS = 200
 logger = logging.getLogger(__name__)
 
 
+class Named(Protocol):
+    """A recipe of any kind."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Followed(Protocol):
+    """A trainer of any kind, as far as a report reads it; `progress` (0 to 1) and the losses are of the last step."""
+
+    step: int
+    elapsed_s: float
+    progress: float
+    losses: dict[str, float]
+
+    @property
+    def recipe(self) -> Named: ...
+
+    @property
+    def learning_rate(self) -> float: ...
+
+    def preview(self) -> Tensor:
+        """Return a sheet (3, H, W), float32 in [0, 1]."""
+        ...
+
+
 class Report:
     """Follow a trainer, step by step, into `run_folder`; `tensorboard --logdir` shows it.
 
@@ -29,8 +54,9 @@ class Report:
     the last ones.
     """
 
-    def __init__(self, trainer: Trainer, run_folder: Path) -> None:
+    def __init__(self, trainer: Followed, run_folder: Path, *, preview_steps: int = PREVIEW_INTERVAL_STEPS) -> None:
         self._trainer = trainer
+        self._preview_steps = preview_steps
         self._run_folder = run_folder
         self._losses: dict[str, list[float]] = {}
         self._line_losses: dict[str, list[float]] = {}
@@ -62,7 +88,7 @@ class Report:
             self._write_figures()
         if trainer.step % LINE_INTERVAL_STEPS == 0 and self._bar.disable:
             self._write_line()
-        if trainer.step % PREVIEW_INTERVAL_STEPS == 0:
+        if trainer.step % self._preview_steps == 0:
             self.preview()
 
     def preview(self) -> None:

@@ -26,7 +26,8 @@ from training.perceptual import CONTENT_LAYER, STYLE_LAYERS
 from training.photograph import PictureFolder, list_pictures, load_picture, to_tensor, without_excluded
 from training.recipe import AdainRecipe, FeedForwardRecipe
 from training.report import Report
-from training.trainer import CHECKPOINT_INTERVAL_STEPS, NETWORK_FILE, Trainer
+from training.run_folder import NETWORK_FILE
+from training.trainer import CHECKPOINT_INTERVAL_STEPS, Trainer
 from training.vgg import Vgg19
 
 PREVIEW_PHOTOGRAPHS = 6

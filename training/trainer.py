@@ -14,19 +14,15 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from training.dataset import StepSampler
 from training.objective import Objective
 from training.recipe import LoopRecipe
+from training.run_folder import NETWORK_FILE, load_checkpoint, save_checkpoint, save_network
 
-CHECKPOINT_FILE = "checkpoint.pt"
-NETWORK_FILE = "network.safetensors"
 CHECKPOINT_INTERVAL_STEPS = 100
-# What may be changed between the parts of a run: how long it is, and what is only told about it.
-CHANGEABLE = frozenset({"steps", "title", "artist", "artist_died", "year"})
 
 
 class NonFiniteLossError(RuntimeError):
@@ -80,8 +76,7 @@ class Trainer:
             self._network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema_decay)
         )
         run_folder.mkdir(parents=True, exist_ok=True)
-        if (run_folder / CHECKPOINT_FILE).exists():
-            self._resume()
+        self._resume()
 
     @property
     def learning_rate(self) -> float:
@@ -157,7 +152,6 @@ class Trainer:
         return bool(self._fabric.strategy.precision.state_dict())
 
     def _save_checkpoint(self) -> None:
-        unfinished = self._run_folder / (CHECKPOINT_FILE + ".tmp")
         state = {
             "network": self._network.state_dict(),
             "ema": self._ema.state_dict(),
@@ -166,21 +160,14 @@ class Trainer:
             "losses": self.losses,
             "step": self.step,
             "elapsed_s": self.elapsed_s,
-            "recipe": asdict(self.recipe),
         }
         if self._fabric.is_global_zero:
-            torch.save(state, unfinished)
-            unfinished.replace(self._run_folder / CHECKPOINT_FILE)
+            save_checkpoint(self._run_folder, state, asdict(self.recipe))
 
     def _resume(self) -> None:
-        path = self._run_folder / CHECKPOINT_FILE
-        state: dict[str, Any] = torch.load(path, map_location=self._fabric.device, weights_only=True)
-        before, now = state.get("recipe", {}), asdict(self.recipe)
-        changed = sorted(key for key in now if before.get(key) != now[key] and key not in CHANGEABLE)
-        if changed:
-            raise ValueError(
-                f"{path} is of a run with another {', '.join(changed)}; choose another run folder or remove this one"
-            )
+        state = load_checkpoint(self._run_folder, asdict(self.recipe), self._fabric.device)
+        if state is None:
+            return
         self._network.load_state_dict(state["network"])
         self._ema.load_state_dict(state["ema"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -200,10 +187,7 @@ class Trainer:
             "minutes": f"{self.elapsed_s / 60:.1f}",
             "losses": json.dumps(self.losses),
         }
-        weights = {key: value.contiguous().cpu() for key, value in self._ema.module.state_dict().items()}
-        unfinished = self._run_folder / (NETWORK_FILE + ".tmp")
-        save_file(weights, unfinished, metadata=metadata)
-        unfinished.replace(self._run_folder / NETWORK_FILE)
+        save_network(self._run_folder / NETWORK_FILE, self._ema.module.state_dict(), metadata)
 
 
 def _mean_over_devices(fabric: Fabric, values: Tensor) -> Tensor:

@@ -110,7 +110,7 @@ def quick_checks(exported: "ExportedStyle", monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def trained_run(network: "SlimNetwork", tmp_path: Path) -> Path:
     """Return a folder as training leaves it, with an untrained network."""
-    from training.trainer import NETWORK_FILE
+    from training.run_folder import NETWORK_FILE
 
     folder = tmp_path / "runs" / "dusk"
     save_network(network, folder / NETWORK_FILE)

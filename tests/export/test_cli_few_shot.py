@@ -147,6 +147,6 @@ def test_options_out_of_range_are_refused(run: Run, words: tuple[str, ...]) -> N
 
 
 def test_stylize_train_hands_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_train, "learn_keyframes", lambda words: 7 if words == ["in.mp4", "keys"] else 0)
+    monkeypatch.setitem(cli_train.FURTHER_COMMANDS, "few-shot", lambda words: 7 if words == ["in.mp4", "keys"] else 0)
 
     assert cli_train.main(["few-shot", "in.mp4", "keys"]) == 7

@@ -17,7 +17,7 @@ from realtime.settings import DEFAULT_STYLE  # noqa: E402
 from tests.export.conftest import save_network  # noqa: E402
 from training.network import SlimNetwork  # noqa: E402
 from training.recipe import FeedForwardRecipe  # noqa: E402
-from training.trainer import CHECKPOINT_FILE, NETWORK_FILE  # noqa: E402
+from training.run_folder import CHECKPOINT_FILE, NETWORK_FILE  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("quick_checks")
 

@@ -105,7 +105,7 @@ def test_of_a_long_video_some_moments_are_kept_from_all_of_it(tmp_path: Path, mo
 def test_keyframe_of_another_shape_is_refused(tmp_path: Path, size: tuple[int, int], message: str) -> None:
     video, keyframes = _video(tmp_path / "in.mp4", frames=3), _keyframes(tmp_path / "keys", 0, size=size)
 
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(InputError, match=message):
         read_footage(video, keyframes, size_px=540)
 
 

@@ -27,6 +27,7 @@ def _card(name: str, **more: Any) -> dict[str, Any]:
     return {
         "name": name,
         "title": f"Title of {name}",
+        "kind": "feed-forward",
         "artist": "A. Painter",
         "year": "1890",
         "licence": "Apache-2.0",
@@ -51,7 +52,10 @@ def test_table_has_a_row_for_every_style(folder: Path) -> None:
     rows = styles_table(folder, thumbnails="pictures").splitlines()
 
     assert len(rows) == 4
-    assert rows[2] == "| `a` | ![a](pictures/a.jpg) | A. Painter, *Title of a*, 1890 | 0.123 | 0.57 | 1.2 |"
+    assert rows[2] == (
+        "| `a` | ![a](pictures/a.jpg) | A. Painter, *Title of a*, 1890 | feed-forward "
+        "| style loss 0.123, content loss 0.57 | 1.2 |"
+    )
 
 
 def test_gallery_shows_the_figures_of_every_card(folder: Path) -> None:
@@ -61,7 +65,8 @@ def test_gallery_shows_the_figures_of_every_card(folder: Path) -> None:
     assert "![a](thumbnails/a.jpg)" in first
     assert "[a.toml](../training/recipes/a.toml)" in first
     assert "in the card" in second
-    for figure in ("0.45 h, 600 steps", "0.123, 0.57", "9.5: OpenVINO, int8", "a.int8.onnx 0.49 MB, 43.9 dB",
+    for figure in ("0.45 h, 600 steps", "style loss 0.123, content loss 0.57", "9.5: OpenVINO, int8",
+                   "a.int8.onnx 0.49 MB, 43.9 dB",
                    "a.onnx 1.23 MB", "1280x720, 2 cores", "90.1 dB: ONNX Runtime", "Apache-2.0"):  # fmt: skip
         assert figure in first
 
@@ -80,7 +85,7 @@ def test_model_without_painter_and_figures_has_its_rows_too(tmp_path: Path) -> N
 
     assert (
         styles_table(tmp_path, thumbnails="t").splitlines()[2]
-        == "| `any` | ![any](t/any.jpg) | *Title of any* | – | – | 0.0 |"
+        == "| `any` | ![any](t/any.jpg) | *Title of any* | adain | – | 0.0 |"
     )
     assert "any.encoder.onnx" in gallery(tmp_path)
 

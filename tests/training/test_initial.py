@@ -11,7 +11,7 @@ from safetensors.torch import save_file  # noqa: E402
 
 from training.initial import WEIGHTS_FOLDER, load_initial  # noqa: E402
 from training.network import SlimNetwork  # noqa: E402
-from training.trainer import NETWORK_FILE  # noqa: E402
+from training.run_folder import NETWORK_FILE  # noqa: E402
 
 
 def _network(seed: int = 1) -> SlimNetwork:

@@ -21,8 +21,8 @@ from training import cli, report, session  # noqa: E402
 from training.hardware import Hardware, open_fabric  # noqa: E402
 from training.network import JohnsonNetwork  # noqa: E402
 from training.recipe import AdainRecipe, FeedForwardRecipe  # noqa: E402
+from training.run_folder import CHECKPOINT_FILE, NETWORK_FILE  # noqa: E402
 from training.session import SessionError, train  # noqa: E402
-from training.trainer import CHECKPOINT_FILE, NETWORK_FILE  # noqa: E402
 
 ROOT = Path(session.__file__).parent.parent
 SMALL = {"style_size_px": 16, "crop_px": 16, "batch": 2, "warmup_steps": 1}

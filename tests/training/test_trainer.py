@@ -25,7 +25,8 @@ from training.objective_feedforward import FeedForwardObjective  # noqa: E402
 from training.perceptual import STYLE_LAYERS  # noqa: E402
 from training.photograph import PictureFolder, list_pictures  # noqa: E402
 from training.recipe import AdainRecipe, FeedForwardRecipe  # noqa: E402
-from training.trainer import CHECKPOINT_FILE, NETWORK_FILE, NonFiniteLossError, Trainer  # noqa: E402
+from training.run_folder import CHECKPOINT_FILE, NETWORK_FILE  # noqa: E402
+from training.trainer import NonFiniteLossError, Trainer  # noqa: E402
 from training.vgg import Vgg19  # noqa: E402
 
 STEPS = 4

@@ -83,11 +83,12 @@ def test_damaged_weights_are_one_line_and_no_list(
     assert "stylize: the weights of style wave are damaged" in captured.err
 
 
-def _train_user_style(folder: Path, *, intact: bool) -> dict[str, object]:
+def _train_user_style(folder: Path, *, intact: bool, **changes: object) -> dict[str, object]:
     content = identity_model()
     digest = hashlib.sha256(content if intact else b"").hexdigest()
     card: dict[str, object] = {"name": "dusk", "title": "Dusk", "kind": "feed-forward", "artist": "", "year": ""}
     card |= {"file": "dusk.onnx", "sha256": digest, "size_bytes": len(content), "scores": {"style_loss": 0.25}}
+    card |= changes
     folder.mkdir()
     (folder / "dusk.onnx").write_bytes(content)
     (folder / "catalogue.json").write_text(json.dumps({"schema": 1, "styles": [card]}), encoding="utf-8")
@@ -106,6 +107,24 @@ def test_own_styles_are_listed_last_with_kind_and_figures(
 
     assert main(["styles", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[-1] == card
+
+
+def test_style_of_every_kind_is_listed_with_the_figures_of_its_kind(
+    user_styles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = {"cycle_psnr_photographs_db": 26.54, "cycle_psnr_paintings_db": 25.0, "share_nearer": 1.0}
+    scores |= {"gram_distance": 0.307, "gram_distance_of_photographs": 0.5}
+    _train_user_style(user_styles, intact=True, kind="cyclegan", scores=scores)
+
+    assert main(["styles"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    assert lines[-1].endswith(
+        "your own, cyclegan, cycle PSNR 26.5 dB from photographs, 25.0 dB from paintings, "
+        "Gram distance 0.31, 0.50 before, 0.0 MB"
+    )
+    for kind in ("feed-forward", "adain"):
+        assert any(f" {kind}, style loss 0." in line for line in lines)
 
 
 def test_own_style_that_is_damaged_is_an_error_after_the_list_of_the_others(

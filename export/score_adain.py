@@ -1,0 +1,81 @@
+"""Figures of an any-style model: perceptual losses over pairs of a photograph and a painting, at any strength."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.features import features_of
+from export.verify import psnr_db
+from realtime.engine import open_engine
+from realtime.graph import ENCODER, TRANSFER
+from realtime.style_code import ENCODED_SHORT_SIDE_PX, encode_picture
+from realtime.stylizer import Stylizer
+from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, style_loss
+from training.vgg import Vgg19
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A photograph after a painting: by strength, style and content loss, and the PSNR against the photograph."""
+
+    style_losses: dict[float, float]
+    content_losses: dict[float, float]
+    psnrs_db: dict[float, float]
+
+
+def any_style_scores(
+    transfer: bytes, encoder: bytes, *, photographs: Mapping[str, Picture], paintings: Sequence[Picture], vgg: Vgg19
+) -> dict[str, Any]:
+    """Return the median losses at full strength over all pairs, and what these rest on."""
+    pairs = measure_pairs(
+        transfer, encoder, photographs=list(photographs.values()), paintings=paintings, strengths=(1.0,), vgg=vgg
+    )
+    return {
+        "style_loss": round(statistics.median(pair.style_losses[1.0] for pair in pairs), 4),
+        "content_loss": round(statistics.median(pair.content_losses[1.0] for pair in pairs), 4),
+        "photographs": list(photographs),
+        "paintings": len(paintings),
+        "statistic": "median",
+        "short_side_px": min(min(photograph.shape[:2]) for photograph in photographs.values()),
+        "style_size_px": ENCODED_SHORT_SIDE_PX,
+        "vgg": vgg.weights_name,
+    }
+
+
+def measure_pairs(
+    transfer: bytes,
+    encoder: bytes,
+    *,
+    photographs: Sequence[Picture],
+    paintings: Sequence[Picture],
+    strengths: Sequence[float],
+    vgg: Vgg19,
+) -> list[Pair]:
+    """Paint every photograph after every painting, as the runtime does, at every strength."""
+    contents = [features_of(photograph, vgg)[CONTENT_LAYER] for photograph in photographs]
+    pairs = []
+    with (
+        closing(open_engine(encoder, engine="onnxruntime", device="cpu", contract=ENCODER)) as encoding,
+        closing(open_engine(transfer, engine="onnxruntime", device="cpu", contract=TRANSFER)) as painting_engine,
+    ):
+        for painting in paintings:
+            stylizer = Stylizer(painting_engine, code=encode_picture(encoding, painting))
+            style = features_of(painting, vgg)
+            grams = {layer: gram_matrix(style[layer]) for layer in STYLE_LAYERS}
+            for photograph, content in zip(photographs, contents, strict=True):
+                pair = Pair({}, {}, {})
+                for strength in strengths:
+                    made = stylizer.stylize(photograph, strength=strength).stylized
+                    features = features_of(made, vgg)
+                    pair.style_losses[strength] = style_loss(features, grams).item()
+                    pair.content_losses[strength] = content_loss(features[CONTENT_LAYER], content).item()
+                    pair.psnrs_db[strength] = psnr_db(made, photograph)
+                pairs.append(pair)
+    return pairs

@@ -1,0 +1,88 @@
+"""The scores of a style's card: which figures a kind of style has, and from what pictures they are measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from export.graph import TrainedNetwork, export_onnx, load_network
+from export.sample import Sample, read_pictures
+from export.score import perceptual_scores
+from export.score_adain import any_style_scores
+from export.score_cyclegan import SCORED_SIDE_PX, cyclegan_scores
+from export.style import ExportedStyle
+from realtime.style_code import ENCODED_SHORT_SIDE_PX
+from training.perceptual import STYLE_LAYERS
+from training.photograph import list_pictures
+from training.trainer_cyclegan import UNPAINTER_FILE
+from training.vgg import Vgg19
+
+# Any-style models are scored on pairs: this many paintings with every photograph.
+PAIRED_PAINTINGS = 10
+# Of the photographs that a kind is scored on, where it is not that of all others.
+SCORED_SIDES_PX = {"cyclegan": SCORED_SIDE_PX}
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A style that was exported from the training run in `run`.
+
+    `pictures` is the folder of its style picture; for any-style models and CycleGANs one of paintings, to tell
+    something those that training did not see.
+    """
+
+    trained: TrainedNetwork
+    exported: ExportedStyle
+    sample: Sample
+    run: Path
+    pictures: Path
+
+
+def scores_of(scored: Scored, *, vgg: Path | None) -> dict[str, Any]:
+    """Return the scores of a style for its card, by its kind; `vgg` is a file, None takes torchvision's weights.
+
+    Raises:
+        OSError, ValueError: a picture is missing or cannot be read.
+    """
+    return _SCORES[scored.trained.kind](scored, Vgg19(STYLE_LAYERS, weights=vgg))
+
+
+def _feed_forward(scored: Scored, vgg: Vgg19) -> dict[str, Any]:
+    recipe = scored.trained.recipe
+    return perceptual_scores(
+        scored.exported.model,
+        style_picture=scored.pictures / recipe["picture"],
+        style_size_px=recipe["style_size_px"],
+        photographs=scored.sample.scored,
+        vgg=vgg,
+    )
+
+
+def _any_style(scored: Scored, vgg: Vgg19) -> dict[str, Any]:
+    assert scored.exported.encoder is not None
+    paintings = read_pictures(list_pictures(scored.pictures), PAIRED_PAINTINGS, short_side_px=ENCODED_SHORT_SIDE_PX)
+    return any_style_scores(
+        scored.exported.model,
+        scored.exported.encoder,
+        photographs=scored.sample.scored,
+        paintings=list(paintings.values()),
+        vgg=vgg,
+    )
+
+
+def _cyclegan(scored: Scored, vgg: Vgg19) -> dict[str, Any]:
+    files = list_pictures(scored.pictures)
+    return cyclegan_scores(
+        scored.exported.model,
+        export_onnx(load_network(scored.run / UNPAINTER_FILE).network),
+        photographs=scored.sample.scored,
+        paintings=read_pictures(files, len(files), short_side_px=SCORED_SIDE_PX),
+        vgg=vgg,
+    )
+
+
+_SCORES: dict[str, Callable[[Scored, Vgg19], dict[str, Any]]] = {
+    "feed-forward": _feed_forward,
+    "adain": _any_style,
+    "cyclegan": _cyclegan,
+}

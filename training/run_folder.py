@@ -1,0 +1,47 @@
+"""What a training leaves in its folder: a checkpoint to continue from, and finished networks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+CHECKPOINT_FILE = "checkpoint.pt"
+NETWORK_FILE = "network.safetensors"
+# What may be changed between the parts of a run: how long it is, and what is only told about it.
+CHANGEABLE = frozenset({"steps", "title", "artist", "artist_died", "year"})
+
+
+def save_checkpoint(folder: Path, state: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
+    """Replace the checkpoint of a run by `state`, with the values of its recipe."""
+    unfinished = folder / (CHECKPOINT_FILE + ".tmp")
+    torch.save({**state, "recipe": recipe}, unfinished)
+    unfinished.replace(folder / CHECKPOINT_FILE)
+
+
+def load_checkpoint(folder: Path, recipe: Mapping[str, Any], device: torch.device) -> dict[str, Any] | None:
+    """Return the state of a run to continue, None where there is none; `recipe` has the values of the recipe now.
+
+    Raises:
+        ValueError: the checkpoint is of another recipe.
+    """
+    path = folder / CHECKPOINT_FILE
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    before = state.get("recipe", {})
+    changed = sorted(key for key in recipe if before.get(key) != recipe[key] and key not in CHANGEABLE)
+    if changed:
+        raise ValueError(
+            f"{path} is of a run with another {', '.join(changed)}; choose another run folder or remove this one"
+        )
+    return state
+
+
+def save_network(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write the weights of a network with what is to be known about it."""
+    unfinished = path.with_name(path.name + ".tmp")
+    save_file({key: value.contiguous().cpu() for key, value in weights.items()}, unfinished, metadata=metadata)
+    unfinished.replace(path)
