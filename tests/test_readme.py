@@ -28,7 +28,13 @@ COMMANDS = [
 LIVE_COMMANDS = [command for command in COMMANDS if command.startswith("stylize-webcam") and "samples/" not in command]
 # These two build the environment that the tests run in; .ci/run executes them in fresh ones.
 INSTALL_COMMANDS = [command for command in COMMANDS if command.startswith("pip install")]
-SHORTENED = {"--minutes 30": "--minutes 0.02", "--iterations 300": "--iterations 1 --size 64"}
+# The figures that make a command take minutes, and what the test puts in their place.
+SHORTENED = {
+    "--minutes 30": "--minutes 0.02",
+    "--iterations 300": "--iterations 1 --size 64",
+    "--keyframes keys/": "--keyframes keys/ --end 0.2",
+    "--gatys painting.jpg": "--gatys painting.jpg --gatys-keyframes 1 --size 64 --end 0.2",
+}
 COMMAND_TIMEOUT_S = 280
 
 
@@ -51,6 +57,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for index in range(count):
             picture = random.integers(0, 256, (36, 40, 3), dtype=np.uint8)
             Image.fromarray(picture).resize((300, 288)).save(folder / name / f"{index}.jpg")
+    for name in ("classes/sea", "classes/sky"):
+        shutil.copytree(folder / "photographs", folder / name)
     shutil.copy(folder / "paintings" / "0.jpg", folder / "painting.jpg")
     (folder / "paintings" / "0.jpg").rename(folder / "paintings" / "vincent-van-gogh_the-starry-night.jpg")
     checkpoints = folder / "torch" / "hub" / "checkpoints"
