@@ -71,7 +71,7 @@ def sheet_report(
             "seconds": seconds,
         }
         print(f"{variant.name}: {rows[variant.name]}", flush=True)
-    _contact_sheet({"content": pair.content, "style": pair.style, **pictures}, rows).save(output)
+    _contact_sheet({"content": pair.content, **pictures}, rows).save(output)
     return {"iterations": iterations, "rows": rows}
 
 

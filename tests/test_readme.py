@@ -33,7 +33,7 @@ SHORTENED = {
     "--minutes 30": "--minutes 0.02",
     "--iterations 300": "--iterations 1 --size 64",
     "--keyframes keys/": "--keyframes keys/ --end 0.2",
-    "--gatys painting.jpg": "--gatys painting.jpg --gatys-keyframes 1 --size 64 --end 0.2",
+    "--gatys painting.jpg": "--gatys painting.jpg --gatys-keyframes 2 --size 64 --end 0.2",
 }
 COMMAND_TIMEOUT_S = 280
 
