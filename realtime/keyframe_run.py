@@ -5,7 +5,8 @@ What needs torch runs as a command of its own (`child_command.py`).
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,17 +70,19 @@ class KeyframeRun:
         with tempfile.TemporaryDirectory(prefix="stylecast-") as name:
             given = settings.keyframes if settings.gatys is None else settings.keep_keyframes
             keyframes = Path(given) if given is not None else Path(name, "keyframes")
-            # Before anything is painted or trained, which takes minutes or hours.
-            with VideoJobs(keyframes, settings, self._controls) as jobs:
-                jobs.require(input_path, output_path)
-            if settings.gatys is not None:
-                self._paint(input_path, settings.gatys, keyframes)
+            with _failure_told(listener, input_path):
+                # Before anything is painted or trained, which takes minutes or hours.
+                with VideoJobs(keyframes, settings, self._controls) as jobs:
+                    jobs.require(input_path, output_path)
+                if settings.gatys is not None:
+                    self._paint(input_path, settings.gatys, keyframes)
             if settings.carry == "flow":
                 return self._job(keyframes, input_path, output_path, listener)
-            survey = survey_clip(input_path, check_stop=self._check_stop)
-            pictures = find_keyframes(keyframes, survey.times_s)
-            size_px = self._learned_size_px(input_path, pictures)
-            network = self._train(input_path, keyframes, Path(name, "few-shot.onnx"))
+            with _failure_told(listener, input_path):
+                survey = survey_clip(input_path, check_stop=self._check_stop)
+                pictures = find_keyframes(keyframes, survey.times_s)
+                size_px = self._learned_size_px(input_path, pictures)
+                network = self._train(input_path, keyframes, Path(name, "few-shot.onnx"))
             # The network paints strokes of the size that it was shown.
             run = KeyframeRun(replace(settings, size=size_px), self._controls, check_stop=self._check_stop)
             if settings.carry == "few-shot":
@@ -121,6 +124,8 @@ class KeyframeRun:
     def _train(self, input_path: Path, keyframes: Path, model: Path) -> StyleChoice:
         size_px = self._settings.size or FEW_SHOT_SIZE_PX
         arguments = [str(input_path), str(keyframes), "-o", str(model), "--size", str(size_px), *self._vgg()]
+        # Beside the model, so that nothing of it is left even if the child has to be killed.
+        arguments += ["--run", str(model.with_suffix(""))]
         run_child("export.cli_few_shot", arguments, purpose="training on the key frames")
         return choose_style((str(model),))
 
@@ -160,6 +165,16 @@ class KeyframeRun:
         )
         listener.finished(report)
         return report
+
+
+@contextmanager
+def _failure_told(listener: JobListener, input_path: Path) -> Iterator[None]:
+    """Tell `listener` of a failure before there is a job that would."""
+    try:
+        yield
+    except Exception as error:
+        listener.failed(input_path, error)
+        raise
 
 
 class _Trial:

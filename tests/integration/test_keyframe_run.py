@@ -46,6 +46,8 @@ def main():
     assert sys.argv[3] == "-o"
     print("size", sys.argv[sys.argv.index("--size") + 1], file=sys.stderr)
     assert os.listdir(sys.argv[2])
+    assert sys.argv[-2] == "--run"
+    assert os.path.dirname(sys.argv[-1]) == os.path.dirname(sys.argv[4]), "it would be left if this is killed"
     shutil.copy(os.environ["TRAINED"], sys.argv[4])
 """
 
@@ -111,6 +113,16 @@ def test_a_painter_that_fails_is_told_in_its_own_words(
     assert last.startswith("stylize-video: painting the key frames failed")
     assert last.endswith("the weights of VGG19 may be damaged")
     assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("options", [["--gatys", "fails"], ["--gatys", "style.jpg", "--codec", "none-such"]])
+@pytest.mark.usefixtures("stand_ins")
+def test_programs_hear_once_of_a_failure_before_the_job(
+    options: list[str], clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(clip), str(tmp_path / "out.mp4"), *options, *OPTIONS, "--progress", "json"]) != 0
+
+    assert "".join(capsys.readouterr()).count('"event": "failed"') == 1
 
 
 @pytest.mark.usefixtures("stand_ins")
