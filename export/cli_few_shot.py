@@ -94,7 +94,7 @@ def _train(options: argparse.Namespace, footage: "Footage", initial: str, run_fo
     from training.recipe import FewShotRecipe
     from training.trainer import NonFiniteLossError
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     recipe = FewShotRecipe(
         name=options.output.stem,
         initial=initial,

@@ -1,6 +1,7 @@
 """Arrays that wait on the disk: what is needed in another order than it is made, and is too much for the memory."""
 
 import tempfile
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class ArraySpool:
         try:
             place = self._file.seek(0, 2)
             np.save(self._file, array)
+            self._file.flush()
         except OSError as error:
             raise OutputError(
                 f"cannot write to the folder of temporary files {tempfile.gettempdir()}: {error.strerror}; "
@@ -43,4 +45,6 @@ class ArraySpool:
         return array
 
     def close(self) -> None:
-        self._file.close()
+        # What is left in the buffer of a full disk is not needed any more.
+        with suppress(OSError):
+            self._file.close()

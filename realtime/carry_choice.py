@@ -7,7 +7,7 @@ The style distance is taken with the codes of the any-style encoder (means and d
 runtime has no VGG19. The sum decides; lower is better.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +17,8 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from .catalogue import any_style_model
+from .catalogue import Style, any_style_model
+from .clip_survey import ClipSurvey
 from .engine import Engine
 from .errors import StyleError
 from .keyframe_folder import read_keyframe
@@ -44,21 +45,38 @@ class CarryScore:
         return f"E_warp {self.warping_ratio:.2f} times the input's, style distance {self.style_distance:.2f}"
 
 
-def style_distance(source: Path, output: Path, keyframes: Mapping[int, Path], *, begin: int) -> float:
-    """Return the mean style distance of `output`, whose first frame is frame `begin` of `source`.
+def require_comparison() -> Style:
+    """Return the model by which styles are compared.
 
     Raises:
-        InputError: a file cannot be read.
-        StyleError: there is no any-style model to compare with.
+        StyleError: there is none.
     """
     model = any_style_model()
     if model is None:
         raise StyleError(
             "the any-style model is missing, by which styles are compared; choose --carry flow or few-shot"
         )
+    return model
+
+
+def style_distance(
+    source: Path, output: Path, keyframes: Mapping[int, Path], *, survey: ClipSurvey, begin: int
+) -> float:
+    """Return the mean style distance of `output`, whose first frame is frame `begin` of `source`.
+
+    `survey` is that of `source`. Where every frame is a key frame it is 0.
+
+    Raises:
+        InputError: a file cannot be read.
+        StyleError: there is no any-style model to compare with.
+    """
     distances = []
-    with closing(open_encoder(model)) as encoder, VideoFileSource(source) as inputs, VideoFileSource(output) as outputs:
-        wanted = dict(_furthest(sorted(keyframes)))
+    with (
+        closing(open_encoder(require_comparison())) as encoder,
+        VideoFileSource(source) as inputs,
+        VideoFileSource(output) as outputs,
+    ):
+        wanted = dict(_furthest(sorted(keyframes), survey))
         painted = {number + begin: frame.rgb for number, frame in enumerate(outputs) if number + begin in wanted}
         for number, frame in enumerate(inputs):
             if number not in painted:
@@ -69,10 +87,19 @@ def style_distance(source: Path, output: Path, keyframes: Mapping[int, Path], *,
     return fmean(distances) if distances else 0.0
 
 
-def _furthest(numbers: list[int]) -> list[tuple[int, int]]:
-    """Return frames half way between key frames, at most `FRAMES_MAX`, each with its key frame."""
-    middles = [((left + right) // 2, left) for left, right in pairwise(numbers) if right - left > 1]
-    return middles[:: max(1, -(-len(middles) // FRAMES_MAX))]
+def _furthest(keyframes: Sequence[int], survey: ClipSurvey) -> list[tuple[int, int]]:
+    """Return the frames furthest from key frames of their scene, at most `FRAMES_MAX`, each with the nearest one.
+
+    They are half way between two, and the first and last of the scene.
+    """
+    found = []
+    for first, end in pairwise([*survey.scenes, len(survey.times_s)]):
+        inside = [number for number in keyframes if first <= number < end]
+        if inside:
+            middles = [((left + right) // 2, left) for left, right in pairwise(inside)]
+            found += [(first, inside[0]), *middles, (end - 1, inside[-1])]
+    apart = [(number, nearest) for number, nearest in found if number != nearest]
+    return apart[:: max(1, -(-len(apart) // FRAMES_MAX))]
 
 
 def _code(encoder: Engine, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

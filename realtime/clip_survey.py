@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from .scene_cut import SceneCutDetector
 from .video_source import VideoFileSource
@@ -50,9 +51,14 @@ def survey_clip(path: Path, *, check_stop: Callable[[], None] = lambda: None) ->
         for frame in source:
             check_stop()
             times_s.append(frame.pts_s)
-            height, width = frame.rgb.shape[:2]
-            size = (min(width, _WIDTH_PX), max(1, round(height * min(1, _WIDTH_PX / width))))
-            grey = cv2.cvtColor(cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-            if detector.is_cut(np.asarray(grey, dtype=np.uint8)):
+            if detector.is_cut(grey_of(frame.rgb)):
                 scenes.append(frame.index)
         return ClipSurvey(tuple(time_s - times_s[0] for time_s in times_s), source.first_s, tuple(scenes))
+
+
+def grey_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the small grey picture by which the cuts of a clip are found: from another one, others may be."""
+    height, width = rgb.shape[:2]
+    size = (min(width, _WIDTH_PX), max(1, round(height * min(1, _WIDTH_PX / width))))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)

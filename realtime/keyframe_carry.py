@@ -115,7 +115,7 @@ class KeyframePainter:
     def paint(self, frame: Frame) -> Stylized:
         picture = next(self._pictures, None)
         if picture is None:
-            raise InputError(f"{self._source.path} has fewer frames when read again; it may have been changed")
+            raise self._fewer_frames()
         return Stylized(frame.rgb, picture)
 
     def _paint_all(self) -> Generator[NDArray[np.uint8], None, None]:
@@ -133,7 +133,7 @@ class KeyframePainter:
         """Carry the last key frame of a scene to the scene's end."""
         painted = self._painted(span.left)
         yield painted
-        last = next(self._inputs)
+        last = self._next_input()
         carrier = MapCarrier(last)
         for rgb in islice(self._inputs, span.end - span.first - 1):
             self._check_stop()
@@ -168,11 +168,11 @@ class KeyframePainter:
         self, span: _Span, motion: "_Motion", spool: ArraySpool
     ) -> tuple[NDArray[np.uint8], dict[int, _Stored]]:
         """Return the small picture of the first frame, and what is stored of those from the second to the key frame."""
-        first = last = next(self._inputs)
+        first = last = self._next_input()
         stored = {}
         for number in range(span.first + 1, span.end + 1):
             self._check_stop()
-            rgb = next(self._inputs)
+            rgb = self._next_input()
             forth, back = (spool.put(_in_parts(flow)) for flow in motion.between(last, rgb))
             stored[number] = _Stored(spool.put(rgb), forth, back)
             last = rgb
@@ -216,6 +216,15 @@ class KeyframePainter:
     def _painted(self, path: Path | None) -> NDArray[np.uint8]:
         assert path is not None  # a span has a key frame at one end at least
         return read_keyframe(path, self._info)[0]
+
+    def _next_input(self) -> NDArray[np.uint8]:
+        rgb = next(self._inputs, None)
+        if rgb is None:
+            raise self._fewer_frames()
+        return rgb
+
+    def _fewer_frames(self) -> InputError:
+        return InputError(f"{self._source.path} has fewer frames when read again; it may have been changed")
 
     def _small(self, frame: Frame) -> NDArray[np.uint8]:
         return np.asarray(cv2.resize(frame.rgb, self._flow_size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .clip_survey import grey_of
 from .errors import UsageError
 from .scene_cut import SceneCutDetector
 from .temporal_metric import sharpness
@@ -53,10 +54,9 @@ def _measure(path: Path) -> list[_Scene]:
     detector = SceneCutDetector()
     with VideoFileSource(path) as source:
         for frame in source:
-            small = _small(frame.rgb)
-            if detector.is_cut(np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)):
+            if detector.is_cut(grey_of(frame.rgb)):
                 scenes.append(_Scene(frame.index))
-            scenes[-1].sharpnesses.append(sharpness(small.astype(np.float32) / np.float32(255)))
+            scenes[-1].sharpnesses.append(sharpness(_small(frame.rgb).astype(np.float32) / np.float32(255)))
     return scenes
 
 

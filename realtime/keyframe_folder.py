@@ -36,7 +36,9 @@ def find_keyframes(folder: Path, times_s: Sequence[Fraction]) -> dict[int, Path]
         raise InputError(f"--keyframes {folder} is no folder; give one with pictures such as 000123.png (frame 123)")
     found: dict[int, Path] = {}
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in READ_SUFFIXES)
+        # macOS puts a hidden `._000123.png` beside each file on the disks of other systems.
+        shown = (path for path in folder.iterdir() if not path.name.startswith("."))
+        paths = sorted(path for path in shown if path.suffix.lower() in READ_SUFFIXES)
     except OSError as error:
         raise InputError(f"cannot read the folder {folder}: {error.strerror}") from error
     for path in paths:

@@ -5,25 +5,27 @@ What needs torch runs as a command of its own (`child_command.py`).
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from .carry_choice import CarryScore, style_distance
+from .carry_choice import CarryScore, require_comparison, style_distance
 from .child_command import require_torch, run_child
 from .clip_survey import ClipSurvey, survey_clip
 from .errors import OutputError, UsageError
 from .job_report import JobListener, JobReport
-from .keyframe_folder import find_keyframes
-from .output_file import OutputFile, require_paths, write_error
+from .keyframe_folder import find_keyframes, read_turned
+from .output_file import OutputFile, write_error
 from .settings import KEYFRAMES_MAX, Controls, Settings
 from .style_choice import StyleChoice, choose_style
 from .video_job import VideoJobs
-from .video_sink import FORMAT_OF_SUFFIX
 from .video_source import VideoFileSource
 
 # Seconds between key frames where `--gatys-keyframes` is not given.
 KEYFRAME_INTERVAL_S = 2
+# Short side at which key frames are learned where `--size` is not given.
+FEW_SHOT_SIZE_PX = 540
 
 
 def uses_keyframes(settings: Settings) -> bool:
@@ -52,6 +54,8 @@ class KeyframeRun:
             require_torch("--gatys")
         if settings.carry != "flow":
             require_torch(f"--carry {settings.carry}")
+        if settings.carry == "auto":
+            require_comparison()
         self._settings = settings
         self._controls = controls
         self._check_stop = check_stop
@@ -62,28 +66,41 @@ class KeyframeRun:
         Raises:
             StylizeError: the input, the key frames, or a command that was started, fails.
         """
-        with tempfile.TemporaryDirectory(prefix="stylecast-") as name:
-            folder = Path(name)
-            keyframes = self._keyframes(input_path, folder)
-            if self._settings.carry == "flow":
-                return self._job(keyframes, input_path, output_path, listener)
-            network = self._train(input_path, keyframes, folder / "few-shot.onnx")
-            if self._settings.carry == "few-shot":
-                return self._job(network, input_path, output_path, listener)
-            return self._better({"flow": keyframes, "few-shot": network}, input_path, output_path, keyframes, listener)
-
-    def _keyframes(self, input_path: Path, folder: Path) -> Path:
-        """Return the folder of key frames, painted now if there is none."""
         settings = self._settings
-        if settings.gatys is None:
-            return Path(settings.keyframes or "")
-        kept = Path(settings.keep_keyframes) if settings.keep_keyframes is not None else folder / "keyframes"
+        with tempfile.TemporaryDirectory(prefix="stylecast-") as name:
+            given = settings.keyframes if settings.gatys is None else settings.keep_keyframes
+            keyframes = Path(given) if given is not None else Path(name, "keyframes")
+            with _failure_told(listener, input_path):
+                # Before anything is painted or trained, which takes minutes or hours.
+                with VideoJobs(keyframes, settings, self._controls) as jobs:
+                    jobs.require(input_path, output_path)
+                if settings.gatys is not None:
+                    self._paint(input_path, settings.gatys, keyframes)
+            if settings.carry == "flow":
+                return self._job(keyframes, input_path, output_path, listener)
+            with _failure_told(listener, input_path):
+                survey = survey_clip(input_path, check_stop=self._check_stop)
+                pictures = find_keyframes(keyframes, survey.times_s)
+                size_px = self._learned_size_px(input_path, pictures)
+                network = self._train(input_path, keyframes, Path(name, "few-shot.onnx"))
+            # The network paints strokes of the size that it was shown.
+            run = KeyframeRun(replace(settings, size=size_px), self._controls, check_stop=self._check_stop)
+            if settings.carry == "few-shot":
+                return run._job(network, input_path, output_path, listener)
+            ways: dict[str, StyleChoice | Path] = {"flow": keyframes, "few-shot": network}
+            return run._better(ways, input_path, output_path, survey, pictures, listener)
+
+    def _paint(self, input_path: Path, style: str, folder: Path) -> None:
+        """Have key frames painted into a new or empty folder."""
+        settings = self._settings
         try:
-            kept.mkdir(exist_ok=True)
-            if any(kept.iterdir()):
-                raise UsageError(f"--keep-keyframes {kept} is not empty; give a new folder, or carry it by --keyframes")
+            folder.mkdir(exist_ok=True)
+            if any(folder.iterdir()):
+                raise UsageError(
+                    f"--keep-keyframes {folder} is not empty; give a new folder, or carry it by --keyframes"
+                )
         except OSError as error:
-            raise OutputError(f"cannot make the folder {kept}: {error.strerror}") from error
+            raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
         survey = survey_clip(input_path, check_stop=self._check_stop)
         wanted = settings.gatys_keyframes or _keyframes_for(survey)
         if wanted < len(survey.scenes):
@@ -91,14 +108,24 @@ class KeyframeRun:
                 f"{input_path} has {len(survey.scenes)} scenes, and each needs a key frame of its own; "
                 f"--gatys-keyframes {wanted} are too few"
             )
-        arguments = [str(input_path), settings.gatys, "--auto", str(wanted), "-o", str(kept)]
+        arguments = [str(input_path), style, "--auto", str(wanted), "-o", str(folder)]
         if settings.size is not None:
             arguments += ["--size", str(settings.size)]
         run_child("export.cli_keyframe", [*arguments, *self._vgg()], purpose="painting the key frames")
-        return kept
+
+    def _learned_size_px(self, input_path: Path, pictures: Mapping[int, Path]) -> int:
+        """Return the short side at which key frames are learned: no more than video or key frames have."""
+        with VideoFileSource(input_path) as source:
+            info = source.info
+        sides = [side for path in pictures.values() for side in read_turned(path, info).shape[:2]]
+        size_px: int = min(self._settings.size or FEW_SHOT_SIZE_PX, info.width, info.height, *sides)
+        return size_px
 
     def _train(self, input_path: Path, keyframes: Path, model: Path) -> StyleChoice:
-        arguments = [str(input_path), str(keyframes), "-o", str(model), *self._vgg()]
+        size_px = self._settings.size or FEW_SHOT_SIZE_PX
+        arguments = [str(input_path), str(keyframes), "-o", str(model), "--size", str(size_px), *self._vgg()]
+        # Beside the model, so that nothing of it is left even if the child has to be killed.
+        arguments += ["--run", str(model.with_suffix(""))]
         run_child("export.cli_few_shot", arguments, purpose="training on the key frames")
         return choose_style((str(model),))
 
@@ -114,13 +141,11 @@ class KeyframeRun:
         ways: Mapping[str, StyleChoice | Path],
         input_path: Path,
         output_path: Path,
-        keyframes: Path,
+        survey: ClipSurvey,
+        pictures: Mapping[int, Path],
         listener: JobListener,
     ) -> JobReport:
         """Carry in all `ways` and keep what measures best."""
-        require_paths(input_path, output_path, suffixes=FORMAT_OF_SUFFIX, overwrite=self._settings.overwrite)
-        survey = survey_clip(input_path, check_stop=self._check_stop)
-        pictures = find_keyframes(keyframes, survey.times_s)
         with VideoFileSource(input_path, start_s=self._settings.start) as source:
             begin = survey.number_at(source.first_s)
         tries: dict[str, tuple[JobReport, CarryScore]] = {}
@@ -129,7 +154,7 @@ class KeyframeRun:
             for name, style in ways.items():
                 path = Path(folder) / f"{name}{output_path.suffix}"
                 report = trial._job(style, input_path, path, _Trial(listener))
-                distance = style_distance(input_path, path, pictures, begin=begin)
+                distance = style_distance(input_path, path, pictures, survey=survey, begin=begin)
                 tries[name] = report, CarryScore(_warping_ratio(report), distance)
             best = min(tries, key=lambda name: tries[name][1].total)
             _take(Path(folder) / f"{best}{output_path.suffix}", output_path, overwrite=self._settings.overwrite)
@@ -140,6 +165,16 @@ class KeyframeRun:
         )
         listener.finished(report)
         return report
+
+
+@contextmanager
+def _failure_told(listener: JobListener, input_path: Path) -> Iterator[None]:
+    """Tell `listener` of a failure before there is a job that would."""
+    try:
+        yield
+    except Exception as error:
+        listener.failed(input_path, error)
+        raise
 
 
 class _Trial:

@@ -71,6 +71,15 @@ class VideoJobs:
     def close(self) -> None:
         self._style.close()
 
+    def require(self, input_path: Path, output_path: Path) -> None:
+        """Refuse what `run` would refuse before it opens the input.
+
+        Raises:
+            StylizeError: input or output cannot be used, or no encoder for it.
+        """
+        require_paths(input_path, output_path, suffixes=FORMAT_OF_SUFFIX, overwrite=self._settings.overwrite)
+        self._encoder_for(output_path)
+
     def run(self, input_path: Path, output_path: Path, listener: JobListener) -> JobReport:
         """Stylise one file; on failure nothing is left under `output_path` that was not there before.
 
@@ -88,7 +97,7 @@ class VideoJobs:
     def _run(self, input_path: Path, output_path: Path, listener: JobListener) -> JobReport:
         self._check_stop()
         settings = self._settings
-        require_paths(input_path, output_path, suffixes=FORMAT_OF_SUFFIX, overwrite=settings.overwrite)
+        self.require(input_path, output_path)
         encoder = self._encoder_for(output_path)
         opened_s = self._clock()
         with VideoFileSource(input_path, start_s=settings.start, end_s=settings.end) as source:

@@ -51,7 +51,9 @@ def test_the_file_is_a_style_for_the_video(
 ) -> None:
     assert run() == 0
 
-    last_line = capsys.readouterr().out.splitlines()[-1]
+    printed = capsys.readouterr()
+    last_line = printed.out.splitlines()[-1]
+    assert "steps in" in printed.err, "stylize-video passes the progress on from standard error"
     assert last_line == f"use it: stylize-video {video} out.mp4 --style {tmp_path / 'dusk.onnx'} --size 72"
     assert stylize(video, tmp_path / "out.mp4", style=tmp_path / "dusk.onnx") == 0
     made, frames = read_frames(tmp_path / "out.mp4"), read_frames(video)

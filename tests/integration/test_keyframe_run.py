@@ -44,7 +44,10 @@ import os, shutil, sys
 
 def main():
     assert sys.argv[3] == "-o"
+    print("size", sys.argv[sys.argv.index("--size") + 1], file=sys.stderr)
     assert os.listdir(sys.argv[2])
+    assert sys.argv[-2] == "--run"
+    assert os.path.dirname(sys.argv[-1]) == os.path.dirname(sys.argv[4]), "it would be left if this is killed"
     shutil.copy(os.environ["TRAINED"], sys.argv[4])
 """
 
@@ -112,6 +115,16 @@ def test_a_painter_that_fails_is_told_in_its_own_words(
     assert not (tmp_path / "out.mp4").exists()
 
 
+@pytest.mark.parametrize("options", [["--gatys", "fails"], ["--gatys", "style.jpg", "--codec", "none-such"]])
+@pytest.mark.usefixtures("stand_ins")
+def test_programs_hear_once_of_a_failure_before_the_job(
+    options: list[str], clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(clip), str(tmp_path / "out.mp4"), *options, *OPTIONS, "--progress", "json"]) != 0
+
+    assert "".join(capsys.readouterr()).count('"event": "failed"') == 1
+
+
 @pytest.mark.usefixtures("stand_ins")
 def test_few_shot_runs_the_network_that_was_trained(clip: Path, keyframes: Path, tmp_path: Path) -> None:
     arguments = ["--keyframes", str(keyframes), "--carry", "few-shot", "--smoothing", "0"]
@@ -121,6 +134,44 @@ def test_few_shot_runs_the_network_that_was_trained(clip: Path, keyframes: Path,
     inputs, outputs = read_frames(clip), read_frames(tmp_path / "out.mp4")
     for before, after in zip(inputs, outputs, strict=True):
         assert abs(after.rgb.astype(int) - (255 - before.rgb)).mean() < 3
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_a_network_runs_at_the_size_at_which_it_learned(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "small").mkdir()
+    Image.new("RGB", (120, 84)).save(tmp_path / "small" / "0.png")
+    arguments = ["--keyframes", str(tmp_path / "small"), "--carry", "few-shot", "--overwrite"]
+    for size, learned_px in (([], 84), (["--size", "72"], 72)):
+        report = tmp_path / "report.json"
+        assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *size, "--report", str(report), *OPTIONS]) == 0
+
+        assert json.loads(report.read_text(encoding="utf-8"))["options"]["size"] == learned_px
+        assert f"size {size[1] if size else 540}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("output", "options", "message"),
+    [
+        ("out.mp4", ["--codec", "none-such"], "none-such"),
+        ("out.xyz", [], "must end in"),
+        ("out.mp4", ["--start", "2", "--end", "1"], "--end (1 s) must be after --start (2 s)"),
+    ],
+)
+@pytest.mark.usefixtures("stand_ins")
+def test_nothing_is_painted_for_an_output_that_cannot_be_written(
+    output: str, options: list[str], message: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "kept"
+    arguments = ["--gatys", "style.jpg", "--keep-keyframes", str(kept), *options]
+
+    assert main([str(clip), str(tmp_path / output), *arguments, *OPTIONS]) != 0
+
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert "painting" not in errors
+    assert not kept.exists()
 
 
 @pytest.mark.usefixtures("stand_ins", "any_style_catalogue")

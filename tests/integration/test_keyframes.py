@@ -12,7 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from realtime import job_style
 from realtime.cli_video import main
+from realtime.clip_survey import ClipSurvey
 from realtime.color import SDR_TAGS
 from realtime.errors import InputError
 from realtime.keyframe_folder import find_keyframes, read_keyframe
@@ -233,6 +235,27 @@ def test_a_folder_that_cannot_be_meant_is_told(names: list[str], said: str, tmp_
 
     with pytest.raises(InputError, match=said):
         find_keyframes(tmp_path, [Fraction(index, 25) for index in range(FRAMES)])
+
+
+def test_what_systems_hide_beside_pictures_is_no_key_frame(tmp_path: Path) -> None:
+    for name in ("7.png", "._7.png"):
+        (tmp_path / name).touch()
+
+    assert find_keyframes(tmp_path, [Fraction(index, 25) for index in range(FRAMES)]) == {7: tmp_path / "7.png"}
+
+
+def test_a_clip_that_became_shorter_is_told(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    longer = ClipSurvey(tuple(Fraction(index, 25) for index in range(FRAMES + 2)), Fraction(0), (0,))
+    monkeypatch.setattr(job_style, "survey_clip", lambda *_, **__: longer)
+    (tmp_path / "keys").mkdir()
+    Image.new("RGB", SIZE).save(tmp_path / "keys" / f"{FRAMES + 1}.png")
+
+    assert main([str(clip), str(tmp_path / "out.mp4"), "--keyframes", str(tmp_path / "keys"), *OUTPUT_OPTIONS]) == 1
+
+    assert "has fewer frames when read again" in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_options_that_exclude_one_another_are_refused(clip: Path, tmp_path: Path) -> None:

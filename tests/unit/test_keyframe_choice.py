@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from realtime.clip_survey import survey_clip
 from realtime.errors import UsageError
 from realtime.keyframe_choice import choose_keyframes
+from realtime.scene_cut import SceneCutDetector
 from tests.media import MediaWriter
 
 SIZE = (128, 96)
@@ -35,6 +37,25 @@ def test_every_scene_has_one_before_any_has_two(tmp_path: Path) -> None:
     chosen = choose_keyframes(video, 3)
 
     assert [sum(begin <= number < end for number in chosen) for begin, end in pairwise((0, 60, 68, 88))] == [1, 1, 1]
+
+
+def test_scenes_are_looked_for_as_in_the_survey_that_wants_a_key_frame_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = tmp_path / "in.mp4"
+    writer = MediaWriter(video)
+    wide = (800, 96)
+    writer.video(pts=range(2), size=wide, picture=lambda number, _: cv2.resize(_scene(number), wide))
+    writer.write()
+    seen: list[np.ndarray] = []
+    monkeypatch.setattr(SceneCutDetector, "is_cut", lambda _, grey: seen.append(grey) or False)
+
+    survey_clip(video)
+    choose_keyframes(video, 1)
+
+    assert len(seen) == 4
+    for surveyed, chosen in zip(seen[:2], seen[2:], strict=True):
+        assert np.array_equal(surveyed, chosen)
 
 
 def test_further_ones_go_to_the_longest_stretches(tmp_path: Path) -> None:
