@@ -25,12 +25,15 @@ def load_checkpoint(folder: Path, recipe: Mapping[str, Any], device: torch.devic
     """Return the state of a run to continue, None where there is none; `recipe` has the values of the recipe now.
 
     Raises:
-        ValueError: the checkpoint is of another recipe.
+        ValueError: the checkpoint is damaged, or of another recipe.
     """
     path = folder / CHECKPOINT_FILE
     if not path.exists():
         return None
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch raises whatever its unpickler meets
+        raise ValueError(f"{path} cannot be read; remove it to begin anew, or choose another run folder") from error
     before = state.get("recipe", {})
     changed = sorted(key for key in recipe if before.get(key) != recipe[key] and key not in CHANGEABLE)
     if changed:
