@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-import torch
 
-from training.run_folder import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
+torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
+
+from training.run_folder import CHECKPOINT_FILE, load_checkpoint, save_checkpoint  # noqa: E402
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 100])
