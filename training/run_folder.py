@@ -14,6 +14,14 @@ NETWORK_FILE = "network.safetensors"
 CHANGEABLE = frozenset({"steps", "title", "artist", "artist_died", "year"})
 
 
+def make_run_folder(folder: Path) -> None:
+    """Make the folder of a run, if it is not there. Raises OSError if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise FileExistsError(f"the run folder {folder} is a file; choose another folder with --run") from error
+
+
 def save_checkpoint(folder: Path, state: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
     """Replace the checkpoint of a run by `state`, with the values of its recipe."""
     unfinished = folder / (CHECKPOINT_FILE + ".tmp")
