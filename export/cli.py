@@ -16,7 +16,7 @@ from export.style import VARIANTS, ExportedStyle, export_style
 from realtime.catalogue import WEIGHTS_FOLDER
 from realtime.errors import StylizeError
 from realtime.style_figures import figures_of
-from training.photograph import list_pictures
+from training.photograph import list_pictures, read_names
 from training.run_folder import NETWORK_FILE
 
 LICENCE = "Apache-2.0"
@@ -76,7 +76,7 @@ def _export(options: argparse.Namespace) -> None:
         raise ValueError("--publish needs --pictures, to score the style against its picture or paintings")
     trained = load_network(options.run / NETWORK_FILE)
     photographs = list_pictures(options.photographs)
-    names = options.scored_list.read_text(encoding="utf-8").split() if options.scored_list else ()
+    names = sorted(read_names(options.scored_list)) if options.scored_list else ()
     scored_side_px = SCORED_SIDES_PX.get(trained.kind)
     sample = choose_sample(photographs, scored_names=names, scored_side_px=scored_side_px)
     exported = export_style(trained.network, sample, precisions=options.variants)

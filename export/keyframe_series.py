@@ -7,9 +7,9 @@ from typing import Any
 
 from PIL import Image
 
-from export.keyframe_carry import PictureCarrier
 from export.keyframe_files import read_image
 from export.keyframe_job import KeyframeJob
+from export.keyframe_start import StartCarrier
 from export.video_still import upright
 from realtime.command import Interrupts
 from realtime.keyframe_choice import choose_keyframes
@@ -25,7 +25,7 @@ class SeriesFrame:
 
     number: int
     content: Image.Image
-    carrier: PictureCarrier | None
+    carrier: StartCarrier | None
 
 
 def make_series(job: KeyframeJob, start: Image.Image | None, interrupts: Interrupts) -> Iterator[dict[str, Any]]:
@@ -65,7 +65,7 @@ def make_series(job: KeyframeJob, start: Image.Image | None, interrupts: Interru
 
 def _frames(path: Path, numbers: list[int], *, follows: bool, check: Callable[[], None]) -> Iterator[SeriesFrame]:
     """Yield the frames of `numbers`, upright; the video between them is looked at only if the next one `follows`."""
-    carrier: PictureCarrier | None = None
+    carrier: StartCarrier | None = None
     with VideoFileSource(path) as source:
         for frame in source:
             check()
@@ -76,6 +76,6 @@ def _frames(path: Path, numbers: list[int], *, follows: bool, check: Callable[[]
                 carrier.add(picture)
             if frame.index in numbers:
                 yield SeriesFrame(frame.index, picture, carrier)
-                carrier = PictureCarrier(picture) if follows else None
+                carrier = StartCarrier(picture) if follows else None
             if frame.index >= numbers[-1]:
                 return

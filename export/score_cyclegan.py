@@ -30,12 +30,17 @@ def cyclegan_scores(
     paintings: Mapping[str, Picture],
     vgg: Vgg19,
 ) -> dict[str, Any]:
-    """Return means over pictures by name that training has not seen, two or more a side, and what they rest on.
+    """Return means over pictures by name that training has not seen, and what they rest on.
 
     Cycle PSNR compares a picture with what returns from both generators; between them it is rounded to bytes, so that
     nothing is smuggled through in fractions of a level. Gram distance is the style loss (`training/perceptual.py`)
     against the mean Gram matrices of all paintings; that of a painting is against the mean of the others.
+
+    Raises:
+        ValueError: there are fewer than two paintings.
     """
+    if len(paintings) < 2:
+        raise ValueError(f"a CycleGAN is scored against 2 paintings or more, but only {len(paintings)} can be read")
     with (
         closing(open_engine(painter, engine="onnxruntime", device="cpu")) as to_painting,
         closing(open_engine(unpainter, engine="onnxruntime", device="cpu")) as to_photograph,

@@ -132,7 +132,7 @@ def load_classifier(path: Path) -> tuple[SequentialClassifier | ResNet50Classifi
             steps=json.loads(metadata["steps"]),
             precision=metadata["precision"],
         )
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no classifier of stylize-train ({type(error).__name__}: {error})") from error
     network = build_classifier(facts.architecture, classes=len(facts.class_names), batch_norm=facts.batch_norm)
     try:

@@ -19,7 +19,7 @@ from torch.nn import functional
 from training.augment import random_views
 from training.classifier import ClassifierFacts, build_classifier, save_classifier
 from training.classify_data import LabelledData
-from training.run_folder import NETWORK_FILE, load_checkpoint, save_checkpoint
+from training.run_folder import NETWORK_FILE, load_checkpoint, make_run_folder, save_checkpoint
 from training.trainer import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
 
 BATCH = 64
@@ -109,7 +109,7 @@ class ClassifierTrainer:
         )
         self._network = network
         self._wrapped, self._optimizer = fabric.setup(network, self._raw_optimizer)
-        run_folder.mkdir(parents=True, exist_ok=True)
+        make_run_folder(run_folder)
         self._resume()
 
     @property

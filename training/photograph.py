@@ -73,12 +73,17 @@ def list_pictures(folder: Path) -> list[Path]:
     return files
 
 
+def read_names(names_file: Path) -> set[str]:
+    """Return the file names in a text file, one a line; they may hold spaces."""
+    return set(filter(None, map(str.strip, names_file.read_text(encoding="utf-8").splitlines())))
+
+
 def without_excluded(files: Sequence[Path], names_file: Path) -> list[Path]:
     """Return the files whose name is not among the lines of `names_file`.
 
     Raises ValueError if no name fits: a list that excludes nothing would let the test set into the training.
     """
-    names = set(names_file.read_text(encoding="utf-8").splitlines())
+    names = read_names(names_file)
     left = [path for path in files if path.name not in names]
     if len(left) == len(files):
         raise ValueError(f"{names_file} names none of the {len(files)} photographs, such as {files[0].name}")

@@ -14,6 +14,14 @@ NETWORK_FILE = "network.safetensors"
 CHANGEABLE = frozenset({"steps", "title", "artist", "artist_died", "year"})
 
 
+def make_run_folder(folder: Path) -> None:
+    """Make the folder of a run, if it is not there. Raises OSError if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise FileExistsError(f"the run folder {folder} is a file; choose another folder with --run") from error
+
+
 def save_checkpoint(folder: Path, state: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
     """Replace the checkpoint of a run by `state`, with the values of its recipe."""
     unfinished = folder / (CHECKPOINT_FILE + ".tmp")
@@ -25,12 +33,15 @@ def load_checkpoint(folder: Path, recipe: Mapping[str, Any], device: torch.devic
     """Return the state of a run to continue, None where there is none; `recipe` has the values of the recipe now.
 
     Raises:
-        ValueError: the checkpoint is of another recipe.
+        ValueError: the checkpoint is damaged, or of another recipe.
     """
     path = folder / CHECKPOINT_FILE
     if not path.exists():
         return None
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch raises whatever its unpickler meets
+        raise ValueError(f"{path} cannot be read; remove it to begin anew, or choose another run folder") from error
     before = state.get("recipe", {})
     changed = sorted(key for key in recipe if before.get(key) != recipe[key] and key not in CHANGEABLE)
     if changed:

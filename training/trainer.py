@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from training.dataset import StepSampler
 from training.objective import Objective
 from training.recipe import LoopRecipe
-from training.run_folder import NETWORK_FILE, load_checkpoint, save_checkpoint, save_network
+from training.run_folder import NETWORK_FILE, load_checkpoint, make_run_folder, save_checkpoint, save_network
 
 CHECKPOINT_INTERVAL_STEPS = 100
 
@@ -75,7 +75,7 @@ class Trainer:
         self._ema = torch.optim.swa_utils.AveragedModel(
             self._network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema_decay)
         )
-        run_folder.mkdir(parents=True, exist_ok=True)
+        make_run_folder(run_folder)
         self._resume()
 
     @property

@@ -19,7 +19,7 @@ from training.objective import sheet
 from training.objective_cyclegan import DiscriminatorObjective, DomainTexture, GeneratorObjective
 from training.picture_buffer import PictureBuffer
 from training.recipe import CycleGanRecipe
-from training.run_folder import NETWORK_FILE, load_checkpoint, save_checkpoint, save_network
+from training.run_folder import NETWORK_FILE, load_checkpoint, make_run_folder, save_checkpoint, save_network
 from training.trainer import NonFiniteLossError
 
 # The generator of the other direction, which a style does not need but the cycle's figures do.
@@ -87,7 +87,7 @@ class CycleGanTrainer:
             name: torch.optim.swa_utils.AveragedModel(self._networks[name], multi_avg_fn=average)
             for name in ("painter", "unpainter")
         }
-        run_folder.mkdir(parents=True, exist_ok=True)
+        make_run_folder(run_folder)
         self._resume()
 
     @property

@@ -113,3 +113,10 @@ def test_painter_of_negatives_brings_negatives_of_paintings_home(smooth_pictures
     assert scores["share_nearer"] == 1
     assert scores["gram_distance"] < scores["gram_distance_of_paintings"] < scores["gram_distance_of_photographs"]
     assert scores["cycle_psnr_photographs_db"] < 20
+
+
+def test_one_painting_is_refused(smooth_pictures: list[Picture], vgg: Vgg19) -> None:
+    one = {"a": smooth_pictures[0]}
+
+    with pytest.raises(ValueError, match="2 paintings or more, but only 1 can be read"):
+        cyclegan_scores(identity_model(), identity_model(), photographs=one, paintings=one, vgg=vgg)

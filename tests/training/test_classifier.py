@@ -118,13 +118,15 @@ def test_file_gives_back_network_and_facts(tmp_path: Path) -> None:
 
 
 def test_file_that_is_no_classifier_is_refused_by_name(tmp_path: Path) -> None:
-    damaged, other, wrong = (tmp_path / name for name in ("damaged", "other", "wrong"))
+    damaged, other, mistyped, wrong = (tmp_path / name for name in ("damaged", "other", "mistyped", "wrong"))
     damaged.write_bytes(b"no tensors")
     save_file({"a": torch.zeros(1)}, other)
+    save_file({"a": torch.zeros(1)}, mistyped, metadata={"architecture": "a", "batch_norm": "true", "class_names": "5"})
     save_classifier(nn.Linear(2, 2), dataclasses.replace(FACTS, architecture=RESNET50, batch_norm=True), wrong)
 
     with pytest.raises(FileNotFoundError, match=r"no classifier at .*missing"):
         load_classifier(tmp_path / "missing")
-    for path, message in ((damaged, "is no classifier"), (other, "is no classifier"), (wrong, "weights of a resnet50")):
+    no_classifiers = [(path, "is no classifier") for path in (damaged, other, mistyped)]
+    for path, message in (*no_classifiers, (wrong, "weights of a resnet50")):
         with pytest.raises(ValueError, match=f"{path.name} .*{message}"):
             load_classifier(path)

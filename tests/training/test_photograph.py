@@ -17,6 +17,7 @@ from training.photograph import (  # noqa: E402
     list_pictures,
     load_picture,
     random_crop,
+    read_names,
     without_excluded,
 )
 
@@ -221,3 +222,9 @@ def test_list_that_holds_out_nothing_or_all_is_an_error(pictures: Path, tmp_path
         without_excluded(files, tmp_path / "typo.txt")
     with pytest.raises(ValueError, match=r"all\.txt names all of the 5"):
         without_excluded(files, tmp_path / "all.txt")
+
+
+def test_names_in_a_list_may_hold_spaces(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("my cat.jpg\r\n\nb.png\n", encoding="utf-8")
+
+    assert read_names(tmp_path / "list.txt") == {"my cat.jpg", "b.png"}

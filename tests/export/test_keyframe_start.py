@@ -8,7 +8,7 @@ pytest.importorskip("torch", reason="training needs torch: pip install stylecast
 
 from PIL import Image
 
-from export.keyframe_carry import PictureCarrier
+from export.keyframe_start import StartCarrier
 
 HEIGHT, WIDTH = 96, 128
 STEP_PX, STEPS = 6, 5
@@ -29,7 +29,7 @@ def _view(picture: "np.ndarray", step: int) -> Image.Image:
 
 def _carried(painted: Image.Image) -> "np.ndarray":
     scene = _scene()
-    carrier = PictureCarrier(_view(scene, 0))
+    carrier = StartCarrier(_view(scene, 0))
     for step in range(1, STEPS + 1):
         carrier.add(_view(scene, step))
     carried = carrier.carry(painted)
@@ -65,7 +65,7 @@ def test_a_painting_of_another_size_is_carried_at_its_size() -> None:
 
 def test_nothing_is_carried_over_a_cut() -> None:
     scene = _scene()
-    carrier = PictureCarrier(_view(scene, 0))
+    carrier = StartCarrier(_view(scene, 0))
     carrier.add(_view(255 - scene[::-1, ::-1], 3))
     carrier.add(_view(scene, 1))
 

@@ -22,7 +22,7 @@ CHAIN_SIDE_PX, REFINED_SIDE_PX = 180, 360
 SEAM_SIGMA_PX = 2.0
 
 
-class PictureCarrier:
+class StartCarrier:
     """Follows a video from the key frame `content` on."""
 
     def __init__(self, content: Image.Image) -> None:
