@@ -91,7 +91,8 @@ def require_files(options: argparse.Namespace) -> None:
         raise UsageError("output, report, plots and state must be other files than the inputs, and different ones")
     # A run that is continued writes its last files again.
     continues = options.resume is not None and (options.auto or options.resume.exists())
-    taken = [path for path in (*([] if options.auto else [options.output]), *sides) if path.exists()]
+    written_before = [] if continues else [*([] if options.auto else [options.output]), *sides]
+    taken = [path for path in written_before if path.exists()]
     if options.auto and options.output.exists():
         if not options.output.is_dir():
             raise UsageError(f"{options.output} is a file; --auto needs a folder for its pictures")

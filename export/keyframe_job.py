@@ -98,8 +98,9 @@ class KeyframeJob:
                 f"{diverged}; nothing could be measured, the weights of the backbone may be damaged"
             ) from diverged
         picture = keyframe.best_picture()
-        # A run that is continued writes its picture again.
-        save_image(picture, output, overwrite=options.overwrite or state is not None)
+        # A run that is continued writes its files again; `require_files` has refused those of others.
+        overwrite = options.overwrite or state is not None
+        save_image(picture, output, overwrite=overwrite)
         seconds = time.monotonic() - started_s
         likeness = measure_likeness(
             picture,
@@ -111,11 +112,9 @@ class KeyframeJob:
         )
         if options.plot is not None:
             suffix = options.plot.suffix[1:].lower()
-            write_whole(options.plot, lambda part: course.save_plot(part, format=suffix), overwrite=options.overwrite)
+            write_whole(options.plot, lambda part: course.save_plot(part, format=suffix), overwrite=overwrite)
         if options.evolution is not None:
-            write_whole(
-                options.evolution, lambda part: course.save_strip(part, format="PNG"), overwrite=options.overwrite
-            )
+            write_whole(options.evolution, lambda part: course.save_strip(part, format="PNG"), overwrite=overwrite)
         losses = {**keyframe.best.terms, "total": keyframe.best.total}
         measures = dataclasses.asdict(likeness)
         print_output(f"{output}: {_figures(losses)}")
@@ -137,7 +136,7 @@ class KeyframeJob:
     def measured_by(self) -> str:
         """What the measures rest on."""
         if self._vgg is None:
-            return "SSIM alone, since VGG19 is not on this machine"
+            return "SSIM alone, since no VGG19 was given or downloaded"
         return f"VGG19, {self._vgg.weights_name}"
 
     def _optimize(

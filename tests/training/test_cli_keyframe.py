@@ -146,7 +146,7 @@ def test_ctrl_c_saves_the_best_so_far_and_the_same_command_goes_on(
     assert "stopped" in capsys.readouterr().err
     assert (tmp_path / "out.png").is_file()
 
-    assert run(*state, "--overwrite") == 0
+    assert run(*state) == 0
 
     assert (tmp_path / "out.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
 
