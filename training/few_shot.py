@@ -48,7 +48,8 @@ def train_few_shot(
         network = SlimNetwork()
         if recipe.initial:
             load_initial(network, recipe.initial, run_folder=run_folder, weights_folder=weights_folder)
-        features = Vgg19(STYLE_LAYERS, weights=vgg).compute_in(feature_dtype(fabric))
+        features = Vgg19(STYLE_LAYERS, weights=vgg)
+        features.compute_in(feature_dtype(fabric))
         trainer = Trainer(
             FewShotObjective(network, recipe, comparison=GramComparison(features), footage=footage),
             FootageDataset(footage, patch_px=recipe.crop_px, seed=recipe.seed),
