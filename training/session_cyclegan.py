@@ -79,6 +79,7 @@ def train_cyclegan(
         )
         network.compute_in(feature_dtype(fabric))
         facts["vgg"] = network.weights_name
+    previewed = min(PREVIEWED, len(photograph_folder.files), len(painting_folder.files))
     trainer = CycleGanTrainer(
         networks,
         dataset,
@@ -86,8 +87,8 @@ def train_cyclegan(
         fabric=fabric,
         run_folder=run_folder,
         previewed=(
-            photograph_folder.spread(PREVIEWED, side_px=PREVIEW_SIDE_PX),
-            painting_folder.spread(PREVIEWED, side_px=PREVIEW_SIDE_PX),
+            photograph_folder.spread(previewed, side_px=PREVIEW_SIDE_PX),
+            painting_folder.spread(previewed, side_px=PREVIEW_SIDE_PX),
         ),
         facts=facts,
         domain=domain,
