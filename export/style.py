@@ -1,5 +1,6 @@
 """Export a trained network as the files of a style, each verified on every engine."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -32,18 +33,19 @@ class ExportedStyle:
 def export_style(network: nn.Module, sample: Sample, *, precisions: Sequence[str] = ("int8",)) -> ExportedStyle:
     """Export and verify a feed-forward network with variants of `precisions`, or an any-style network.
 
-    The weights of `network` are rounded to float16, as which they are stored: half the file, the same computation. No
-    variant that computes in float16 unless asked for: no device was found yet on which it is faster.
+    What is exported are its weights rounded to float16, as which they are stored: half the file, the same computation.
+    No variant that computes in float16 unless asked for: no device was found yet on which it is faster.
 
     Raises:
         ParityError: a file does not do what the network does.
     """
+    network = copy.deepcopy(network)
+    round_to_float16(network)
     if hasattr(network, "statistics_uint8"):
         graphs = export_adain(network)
         style = next(iter(sample.scored.values()))
         parities = verify_adain(network, graphs, sample.sized, style=style)
         return ExportedStyle(graphs.transfer, parities, encoder=graphs.encoder, statistics_size=graphs.statistics_size)
-    round_to_float16(network)
     traced = export_onnx(network)
     model = store_as_float16(traced)
     cases = picture_cases(lambda frames: run_uint8(network, frames), INPUT_NAME, sample.sized)

@@ -25,6 +25,8 @@ def test_every_style_is_a_line_with_its_name_title_and_artist(capsys: pytest.Cap
     for line, style in zip(lines, styles.values(), strict=True):
         if is_any_style(style):
             assert f"  {style.title}: paints after --style PICTURE, adain" in line
+        elif style.card["kind"] == "cyclegan":
+            assert f"  {style.title}: cyclegan, cycle PSNR " in line
         else:
             assert (
                 f"  {style.title} ({style.card['artist']}, {style.card['year']}): feed-forward, style loss 0." in line
