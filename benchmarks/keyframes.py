@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from export.features import features_of, style_grams
 from realtime.clip_survey import survey_clip
 from realtime.keyframe_folder import find_keyframes, read_keyframe
 from realtime.temporal_metric import TemporalMeter
 from realtime.video_source import VideoFileSource
-from training.perceptual import STYLE_LAYERS, gram_matrix, style_loss
+from training.perceptual import STYLE_LAYERS, style_loss
 from training.photograph import load_picture
 from training.vgg import Vgg19
 
@@ -79,16 +80,11 @@ def main() -> None:
 
 
 def _loss(vgg: Vgg19, rgb: NDArray[np.uint8], wanted: Mapping[str, torch.Tensor]) -> float:
-    return float(style_loss(vgg(_tensor(rgb)), dict(wanted)))
+    return float(style_loss(features_of(rgb, vgg), dict(wanted)))
 
 
 def _grams(vgg: Vgg19, rgb: NDArray[np.uint8]) -> Grams:
-    features = vgg(_tensor(rgb))
-    return {layer: gram_matrix(features[layer]) for layer in STYLE_LAYERS}
-
-
-def _tensor(rgb: NDArray[np.uint8]) -> torch.Tensor:
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).unsqueeze(0).float() / 255
+    return style_grams(features_of(rgb, vgg))
 
 
 if __name__ == "__main__":

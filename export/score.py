@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from export.features import features_of, style_grams
 from realtime.engine import Engine, open_engine
 from realtime.stylizer import Stylizer
-from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, style_loss
+from training.perceptual import CONTENT_LAYER, content_loss, style_loss
 from training.photograph import load_picture, to_tensor
 from training.vgg import Vgg19
 
@@ -37,11 +38,11 @@ def perceptual_scores(
     with closing(open_engine(model, engine="onnxruntime", device="cpu")) as engine, torch.inference_mode():
         stylizer = Stylizer(engine)
         style = vgg(to_tensor(load_picture(style_picture, short_side_px=style_size_px)).unsqueeze(0))
-        grams = {layer: gram_matrix(style[layer]) for layer in STYLE_LAYERS}
+        grams = style_grams(style)
         rows = []
         for photograph in photographs.values():
-            content = vgg(_tensor(photograph))
-            stylized = vgg(_tensor(stylizer.stylize(photograph).stylized))
+            content = features_of(photograph, vgg)
+            stylized = features_of(stylizer.stylize(photograph).stylized, vgg)
             rows.append(
                 (
                     style_loss(stylized, grams).item(),
@@ -83,7 +84,3 @@ def time_ms(engine: Engine, size: tuple[int, int]) -> float:
             list(pool.map(engine.infer, [frame] * FRAMES_PER_ROUND))
             rounds_ms.append(1000 * (time.perf_counter() - started_s) / FRAMES_PER_ROUND)
     return statistics.median(rounds_ms[WARM_UP_ROUNDS:])
-
-
-def _tensor(picture: Picture) -> torch.Tensor:
-    return torch.from_numpy(picture).permute(2, 0, 1).unsqueeze(0).float() / 255

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.features import features_of
+from export.features import features_of, style_grams
 from export.verify import psnr_db
 from realtime.engine import open_engine
 from realtime.graph import ENCODER, TRANSFER
 from realtime.style_code import ENCODED_SHORT_SIDE_PX, encode_picture
 from realtime.stylizer import Stylizer
-from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, style_loss
+from training.perceptual import CONTENT_LAYER, content_loss, style_loss
 from training.vgg import Vgg19
 
 Picture = NDArray[np.uint8]
@@ -67,8 +67,7 @@ def measure_pairs(
     ):
         for painting in paintings:
             stylizer = Stylizer(painting_engine, code=encode_picture(encoding, painting))
-            style = features_of(painting, vgg)
-            grams = {layer: gram_matrix(style[layer]) for layer in STYLE_LAYERS}
+            grams = style_grams(features_of(painting, vgg))
             for photograph, content in zip(photographs, contents, strict=True):
                 pair = Pair({}, {}, {})
                 for strength in strengths:

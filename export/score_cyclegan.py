@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.features import features_of
+from export.features import features_of, style_grams
 from export.verify import psnr_db
 from realtime.engine import open_engine
 from realtime.stylizer import Stylizer
-from training.perceptual import STYLE_LAYERS, gram_distance, gram_matrix
+from training.perceptual import STYLE_LAYERS, gram_distance
 from training.vgg import Vgg19
 
 # Short side of the pictures; the paper's size, and that of its data sets.
@@ -76,8 +76,7 @@ Grams = dict[str, torch.Tensor]
 
 
 def _grams(picture: Picture, vgg: Vgg19) -> Grams:
-    features = features_of(picture, vgg)
-    return {layer: gram_matrix(features[layer]) for layer in STYLE_LAYERS}
+    return style_grams(features_of(picture, vgg))
 
 
 def _mean(grams: Sequence[Grams]) -> Grams:

@@ -40,12 +40,12 @@ def export_style(network: nn.Module, sample: Sample, *, precisions: Sequence[str
         ParityError: a file does not do what the network does.
     """
     network = copy.deepcopy(network)
-    round_to_float16(network)
     if hasattr(network, "statistics_uint8"):
         graphs = export_adain(network)
         style = next(iter(sample.scored.values()))
         parities = verify_adain(network, graphs, sample.sized, style=style)
         return ExportedStyle(graphs.transfer, parities, encoder=graphs.encoder, statistics_size=graphs.statistics_size)
+    round_to_float16(network)
     traced = export_onnx(network)
     model = store_as_float16(traced)
     cases = picture_cases(lambda frames: run_uint8(network, frames), INPUT_NAME, sample.sized)
