@@ -17,6 +17,7 @@ from PIL import Image  # noqa: E402
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
+from tests.training.checkpoint import assert_same_state  # noqa: E402
 from training import cli  # noqa: E402
 from training.comparison import GramComparison  # noqa: E402
 from training.cyclegan import CycleGan, PatchDiscriminator, ResNetGenerator, SlimGenerator  # noqa: E402
@@ -249,22 +250,6 @@ def test_patterns_of_photographs_take_on_the_colour_of_the_paintings_and_return(
     assert (returned - photographs).abs().mean() < 0.7 * (painted - photographs).abs().mean()
 
 
-def _assert_same_state(first: Any, second: Any) -> None:
-    """Compare checkpoints bit for bit, in all but the time they took."""
-    if isinstance(first, dict):
-        assert first.keys() == second.keys()
-        for key in first.keys() - {"elapsed_s"}:
-            _assert_same_state(first[key], second[key])
-    elif isinstance(first, list):
-        assert len(first) == len(second)
-        for one, other in zip(first, second, strict=True):
-            _assert_same_state(one, other)
-    elif isinstance(first, torch.Tensor):
-        assert torch.equal(first, second)
-    else:
-        assert first == second
-
-
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_run_that_was_stopped_continues_bit_for_bit(
     make: Make, tmp_path: Path, precision: str, monkeypatch: pytest.MonkeyPatch
@@ -281,7 +266,7 @@ def test_run_that_was_stopped_continues_bit_for_bit(
 
     assert first[:4] + rest[-(6 - 4) :] == whole
     states = [torch.load(tmp_path / name / CHECKPOINT_FILE, weights_only=True) for name in ("whole", "parts")]
-    _assert_same_state(*states)
+    assert_same_state(*states)
 
 
 def test_rates_are_constant_for_half_of_the_run_and_then_fall_linearly(make: Make) -> None:
