@@ -2,17 +2,15 @@
 
 import json
 import logging
-import sys
 from pathlib import Path
 from types import TracebackType
 
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from training.classifier_training import ClassifierTrainer
-from training.report import TENSORBOARD_FOLDER
+from training.report import TENSORBOARD_FOLDER, progress_bar
 
 HISTORY_FILE, CURVES_FILE = "history.json", "curves.png"
 CONFUSION_FILE, CONFUSION_PICTURE_FILE = "confusion.json", "confusion.png"
@@ -35,12 +33,7 @@ class ClassifierReport:
         self._epochs = len(trainer.history)
         # What a run wrote after its last checkpoint is written again.
         self._writer = SummaryWriter(str(run_folder / TENSORBOARD_FOLDER), purge_step=trainer.step)
-        self._bar = tqdm(
-            total=1.0,
-            desc=f"{trainer.settings.architecture} on {trainer.data.name}",
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
-            disable=not sys.stderr.isatty(),
-        )
+        self._bar = progress_bar(f"{trainer.settings.architecture} on {trainer.data.name}")
 
     def __enter__(self) -> "ClassifierReport":
         return self

@@ -5,7 +5,7 @@ import statistics
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from PIL import Image
 from torch import Tensor
@@ -62,12 +62,7 @@ class Report:
         self._line_losses: dict[str, list[float]] = {}
         # What a run wrote after its last checkpoint is written again.
         self._writer = SummaryWriter(str(run_folder / TENSORBOARD_FOLDER), purge_step=trainer.step)
-        self._bar = tqdm(
-            total=1.0,
-            desc=trainer.recipe.name,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
-            disable=not sys.stderr.isatty(),
-        )
+        self._bar = progress_bar(trainer.recipe.name)
 
     def __enter__(self) -> "Report":
         return self
@@ -123,6 +118,16 @@ class Report:
             "%s  step %d  %.1f min, %.1f left  %s",
             *(trainer.recipe.name, trainer.step, trainer.elapsed_s / 60, left_min, figures),
         )
+
+
+def progress_bar(name: str) -> "tqdm[NoReturn]":
+    """Return a bar from 0 to 1 with the time left, disabled where there is no terminal."""
+    return tqdm(
+        total=1.0,
+        desc=name,
+        bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
+        disable=not sys.stderr.isatty(),
+    )
 
 
 def _means(losses: dict[str, list[float]]) -> dict[str, float]:
