@@ -82,14 +82,14 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
 
 
 def _train(options: argparse.Namespace, footage: "Footage", initial: str, run_folder: Path) -> bytes:
-    """Return the verified model."""
+    """Return the model, verified on the engines that compute in float32."""
     import logging
 
     from safetensors import SafetensorError
 
     from export.graph import INPUT_NAME, export_onnx, load_network, run_uint8
     from export.sample import at_sizes
-    from export.verify import picture_cases, verify
+    from export.verify import ParityError, measure_parity, picture_cases
     from training.few_shot import train_few_shot
     from training.recipe import FewShotRecipe
     from training.trainer import NonFiniteLossError
@@ -107,7 +107,12 @@ def _train(options: argparse.Namespace, footage: "Footage", initial: str, run_fo
         )
         model = export_onnx(trained.network)
         pictures = at_sizes([moment.later for moment in footage.moments])
-        verify(model, picture_cases(lambda frames: run_uint8(trained.network, frames), INPUT_NAME, pictures))
+        cases = picture_cases(lambda frames: run_uint8(trained.network, frames), INPUT_NAME, pictures)
+        for parity in measure_parity(model, cases):
+            if parity.shortfall and parity.is_float32:
+                raise ParityError(parity.shortfall)
+            if parity.shortfall:  # of use on other engines, and no reason to throw away what was learned
+                logging.warning("note: %s; --engine onnxruntime is exact", parity.shortfall)
     except (OSError, ValueError, SafetensorError, NonFiniteLossError) as error:
         raise StylizeError(str(error)) from error
     return model

@@ -10,7 +10,7 @@ from PIL import Image
 pytest.importorskip("torch", reason="the training needs torch: pip install stylecast[train]")
 
 from export import cli_few_shot, cli_train
-from export.verify import ParityError
+from export.verify import Parity
 from realtime.cli_webcam import main as webcam
 from tests.media import MediaWriter, read_frames
 
@@ -129,15 +129,25 @@ def test_existing_output_is_kept(run: Run, tmp_path: Path) -> None:
 def test_model_that_fails_its_check_is_not_written(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> None:
-        raise ParityError("OpenVINO is too far off")
-
-    monkeypatch.setattr("export.verify.verify", fail)
+    off = Parity("OpenVINO", 0.5, 20.0, is_float32=True, shortfall="OpenVINO is too far off")
+    monkeypatch.setattr("export.verify.measure_parity", lambda *_: [off])
 
     assert run() == 1
 
     assert capsys.readouterr().err.endswith("stylize-train few-shot: OpenVINO is too far off\n")
     assert not (tmp_path / "dusk.onnx").exists()
+
+
+def test_model_that_is_inexact_in_bfloat16_is_kept_with_a_note(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    off = Parity("OpenVINO", 0.5, 36.9, is_float32=False, shortfall="OpenVINO: PSNR 36.9 dB")
+    monkeypatch.setattr("export.verify.measure_parity", lambda *_: [off])
+
+    assert run() == 0
+
+    assert "note: OpenVINO: PSNR 36.9 dB; --engine onnxruntime is exact\n" in capsys.readouterr().err
+    assert (tmp_path / "dusk.onnx").exists()
 
 
 @pytest.mark.parametrize("words", [("--minutes", "0"), ("--size", "big"), ("--minutes", "nan")])
