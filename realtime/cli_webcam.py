@@ -90,8 +90,6 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     style = choose_style(settings.style, settings.mix)
     with ExitStack() as stack:
         session = stack.enter_context(LiveSession(source, style, settings=settings, controls=controls))
-        if settings.record is not None:
-            session.start_recording(settings.record)
         if settings.vcam is not None:
             size = (settings.vcam_size.width, settings.vcam_size.height)
             camera = open_virtual_camera(settings.vcam, size=size, fps=settings.fps)
@@ -100,6 +98,8 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         if page is not None:
             server = stack.enter_context(serve(session, page, camera=browser_camera))
             _say(f"page: {server.link}")
+        if settings.record is not None:  # last: where the page or the camera cannot be had, no file is begun
+            session.start_recording(settings.record)
         watch = _Watch(session, interrupts, seconds=float(settings.seconds) if settings.seconds is not None else None)
         if not has_window:
             while watch.goes_on():

@@ -1,6 +1,5 @@
 """From a picture to a style of the user's own with one command; what cannot work is said before the training."""
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -180,9 +179,3 @@ def test_recipe_goes_to_the_training_as_it_is(monkeypatch: pytest.MonkeyPatch) -
 
     assert main(words) == 7
     assert given == [words]
-
-
-def test_stylize_train_is_this_command() -> None:
-    project = tomllib.loads((Path(cli_train.__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
-
-    assert project["project"]["scripts"]["stylize-train"] == "export.cli_train:main"

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -170,6 +171,16 @@ def test_what_cannot_be_meant_is_one_line_and_code_2(
     assert _run(*filled, style=identity_style) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert message in line
+
+
+def test_a_page_that_cannot_be_served_leaves_no_recording(clip: Path, identity_style: Path, tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn", reason="the page needs the extra [web]")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        assert _run(clip, "--serve", port, "--record", tmp_path / "out.mp4", style=identity_style) == 2
+
+    assert not (tmp_path / "out.mp4").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
