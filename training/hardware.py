@@ -68,6 +68,12 @@ def feature_dtype(fabric: Fabric) -> torch.dtype:
     )
 
 
+def share_cores(fabric: Fabric) -> None:
+    """Give each of several processes on one CPU its share of the threads: together they would wait for one another."""
+    if fabric.world_size > 1 and fabric.device.type == "cpu":
+        torch.set_num_threads(max(1, torch.get_num_threads() // fabric.world_size))
+
+
 def _device(name: str) -> str:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":

@@ -16,7 +16,7 @@ from training.adain import AdainNetwork, SlimAdainNetwork
 from training.clip import ClipPairs
 from training.comparison import GramComparison, MeanStdComparison
 from training.dataset import StepDataset
-from training.hardware import Hardware, feature_dtype, open_fabric
+from training.hardware import Hardware, feature_dtype, open_fabric, share_cores
 from training.initial import WEIGHTS_FOLDER, load_initial
 from training.network import JohnsonNetwork, SlimNetwork
 from training.objective import Objective
@@ -103,6 +103,7 @@ def train(
 
 def _train(fabric: Fabric, session: _Session) -> None:
     recipe = session.recipe
+    share_cores(fabric)
     if fabric.world_size > 1:  # a process of its own, where nobody has set up the log
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     files = list_pictures(session.photographs)
