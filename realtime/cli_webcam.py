@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .allocator import keep_few_arenas
 from .command import Interrupts, make_parser, path_argument, require_side_file, run_command, write_side_file
 from .errors import UsageError
 from .live_keys import KEYS
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
+    keep_few_arenas()
     # OpenCV and its FFmpeg would write warnings over ours while a camera is away; faults are told in `status`.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
