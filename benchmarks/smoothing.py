@@ -1,4 +1,4 @@
-"""Trade flicker against sharpness: no smoothing, a plain running average along the flow, and the smoother.
+"""Trade flicker against sharpness: no smoothing, a plain running average along the flow, and what the product does.
 
     python -m benchmarks.smoothing SEQUENCES --style NAME|FILE.onnx [--baseline FILE.onnx] [--frames 12]
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.temporal_quality import frame_paths, sequence_folders
 from realtime.catalogue import read_model, resolve_style
 from realtime.engine import open_engine
+from realtime.noise_filter import NoiseFilter
 from realtime.smoother import FlowSmoother
 from realtime.stylizer import Stylizer
 from realtime.temporal_metric import TemporalMeter, flicker_removed
@@ -36,10 +37,11 @@ FRAME_S = Fraction(1, 25)
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A way to smooth; `make` begins anew for each sequence."""
+    """A way to smooth; `make` begins anew for each sequence. With `less_noise` the network sees filtered frames."""
 
     name: str
     make: Callable[[], Smooth]
+    less_noise: bool = False
 
 
 def main() -> None:
@@ -105,7 +107,7 @@ def _variants() -> list[Variant]:
     return [
         Variant("none", lambda: lambda content, stylized, pts_s: stylized),
         *(Variant(f"plain average {w}", lambda w=w: PlainAverage(w).smooth) for w in PLAIN_WEIGHTS),  # type: ignore[misc]
-        *(Variant(f"--smoothing {s}", lambda s=s: smoother(s)) for s in SMOOTHINGS),  # type: ignore[misc]
+        *(Variant(f"--smoothing {s}", lambda s=s: smoother(s), less_noise=True) for s in SMOOTHINGS),  # type: ignore[misc]
     ]
 
 
@@ -115,10 +117,17 @@ def _measure(
     """Return the meter of all variants, the first of which is unsmoothed, and of the baseline as the last output."""
     meter = TemporalMeter(len(variants) + 1)
     smoothers = [variant.make() for variant in variants]
+    noise = NoiseFilter()
     for number, frame in enumerate(frames):
-        stylized = style.stylize(frame).stylized
-        ceiling = stylized if baseline is style else baseline.stylize(frame).stylized
-        meter.add(frame, [*(smooth(frame, stylized, number * FRAME_S) for smooth in smoothers), ceiling])
+        pts_s = number * FRAME_S
+        seen = {False: frame, True: noise.filter(frame, pts_s)}
+        made = {less_noise: style.stylize(picture).stylized for less_noise, picture in seen.items()}
+        ceiling = made[False] if baseline is style else baseline.stylize(frame).stylized
+        smoothed = [
+            smooth(seen[variant.less_noise], made[variant.less_noise], pts_s)
+            for variant, smooth in zip(variants, smoothers, strict=True)
+        ]
+        meter.add(frame, [*smoothed, ceiling])
     return meter
 
 

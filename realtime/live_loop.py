@@ -1,7 +1,7 @@
 """The threads of a live run: from the source to the slots of the consumers, newest frame first.
 
     thread "capture"    source -> newest slot
-    thread "feed"       takes a frame as soon as the network has a worker free
+    thread "feed"       takes a frame as soon as the network has a worker free, and the noise out of it
     pool "network"      stylise; engine.workers at once, results in order
     thread "finish"     smooth, enlarge, colours, strength, split -> one slot for each consumer
 
@@ -29,6 +29,7 @@ from .live_source import CapturedFrame, LiveSource
 from .live_style import StyleView
 from .meters import LatencyMeter, RateMeter
 from .newest import NewestSlot
+from .noise_filter import NoiseFilter
 from .overlay import message_picture, with_lines
 from .repeat import RepeatDetector
 from .smoother import FlowSmoother
@@ -95,6 +96,7 @@ class LiveLoop:
         self._stylized: Channel[_OnItsWay] = Channel(workers + 1)
         self._smoother = FlowSmoother()
         self._repeats = RepeatDetector()
+        self._noise = NoiseFilter()
         self._governor = Governor(wanted_fps=fps, start_px=bank.view.size_px or 0)
         self._last_input: NDArray[np.uint8] | None = None
         self._threads = [
@@ -162,7 +164,8 @@ class LiveLoop:
             if is_repeat and made is not None and made[1] is view and made[2] == controls and view.share(now_s) == 1:
                 future = made[0]
             else:
-                future = self._pool.submit(self._stylize, rgb, view, controls)
+                quiet = self._noise.filter(rgb, Fraction(frame.captured_s)) if controls.smoothing else rgb
+                future = self._pool.submit(self._stylize, quiet, view, controls)
                 made = (future, view, controls)
             self._stylized.put(_OnItsWay(rgb, frame.captured_s, controls, future))
 

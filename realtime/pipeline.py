@@ -1,9 +1,9 @@
 """The file pipeline: decode, network, smoothing and encoding overlap; no frame is dropped and none overtakes another.
 
-    thread "decode"     source -> frame, is it a repeat? -+
+    thread "decode"     source -> frame, is it a repeat? less noise -+
     pool "network"              paint (painter.workers at once, results in order)
-    thread "smooth"                     smooth, finish ---+
-    calling thread                                        sink.write, on_frame
+    thread "smooth"                     smooth, finish --------------+
+    calling thread                                                   sink.write, on_frame
 
 A frame that repeats the one before takes over its result: at smoothing 0 only where all bytes are the same, so that the
 output stays what the network makes of every frame, else also where no difference is visible.
@@ -22,6 +22,7 @@ from .channel import Channel, Stopped, channel_thread
 from .finish import finish
 from .frame import Frame
 from .meters import StageMeter
+from .noise_filter import NoiseFilter
 from .painter import Painter
 from .repeat import RepeatDetector
 from .settings import Controls
@@ -34,7 +35,7 @@ from .stylizer import Stylized
 # Frames that wait before the encoder; more would only take memory.
 _FINISHED_WAITING = 2
 _JOIN_TIMEOUT_S = 10.0
-STAGES = ("decode", "network", "smooth", "encode")
+STAGES = ("decode", "denoise", "network", "smooth", "encode")
 SmoothedListener = Callable[[Frame, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
@@ -66,6 +67,7 @@ class FilePipeline:
         self._split = split
         self._on_smoothed = on_smoothed
         self._repeats = RepeatDetector()
+        self._noise = NoiseFilter()
         self.frames_reused = 0
         self._pool = ThreadPoolExecutor(painter.workers, thread_name_prefix="network")
         # One frame more than there are workers, so that none waits for the decoder.
@@ -122,9 +124,15 @@ class FilePipeline:
             if made is not None and is_repeat:
                 self.frames_reused += 1
             else:
-                made = self._pool.submit(self._paint, frame)
+                made = self._pool.submit(self._paint, self._with_less_noise(frame))
             self._stylized.put((frame, made))
         self._stylized.finish()
+
+    def _with_less_noise(self, frame: Frame) -> Frame:
+        if self._controls.smoothing == 0:
+            return frame
+        with self.meters["denoise"].measure():
+            return replace(frame, rgb=self._noise.filter(frame.rgb, frame.pts_s))
 
     def _paint(self, frame: Frame) -> Stylized:
         with self.meters["network"].measure():

@@ -20,10 +20,8 @@ from numpy.typing import NDArray
 
 from .luminance_history import FIXED_ONE, LuminanceHistory, clamp, warp
 from .scene_cut import SceneCutDetector
+from .small_grey import reduced, small_grey
 
-# Flow is computed on the input at half size, and halved again while it is larger than this. DIS on 320x180 instead of
-# 640x360 pictures, down to the same size, costs half for a frame of 1280x720.
-FLOW_SHORT_SIDE_MAX_PX = 270
 # DIS needs some pixels for its pyramid; smaller pictures are left as they are.
 FLOW_SHORT_SIDE_MIN_PX = 16
 # DIS stops at half of that size: at 640x360 82 instead of 76 % of the flicker removed at 96 instead of 93 % of the
@@ -108,12 +106,14 @@ class FlowSmoother:
         self, content: NDArray[np.uint8], stylized: NDArray[np.uint8], pts_s: Fraction, *, smoothing: float
     ) -> NDArray[np.uint8]:
         height, width = stylized.shape[:2]
-        flow_size = _flow_size(width, height)
-        if smoothing == 0 or min(flow_size) < FLOW_SHORT_SIDE_MIN_PX:
+        if smoothing == 0:
             self.reset()
             return stylized
-        grey = np.asarray(cv2.cvtColor(_reduced(content, flow_size), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-        colors = _reduced(stylized, (-(-width // COLOR_REDUCTION), -(-height // COLOR_REDUCTION)))
+        grey = small_grey(content)
+        if min(grey.shape) < FLOW_SHORT_SIDE_MIN_PX:
+            self.reset()
+            return stylized
+        colors = reduced(stylized, (-(-width // COLOR_REDUCTION), -(-height // COLOR_REDUCTION)))
         self._luminance.take(stylized)
         past, self._past = self._past, _Past(grey, colors, stylized.shape, pts_s)
         is_cut = self._cut_detector.is_cut(grey)
@@ -129,7 +129,7 @@ class FlowSmoother:
             self.cuts += 1
             return self._first(stylized)
         # In pixels of the whole picture from here on.
-        flow = cv2.transform(small_flow, np.diag((width / flow_size[0], height / flow_size[1])))
+        flow = cv2.transform(small_flow, np.diag((width / grey.shape[1], height / grey.shape[0])))
         block_flow = _block_means(flow, blocks)
         weight = smoothing * trust * _weight(block_flow)
         color_step = _color_step(colors, past.colors, block_flow, weight)
@@ -156,24 +156,6 @@ class FlowSmoother:
             cv2.add(correction[rows], cv2.merge([luminance_step[rows]] * 3), dst=correction[rows])
             cv2.add(stylized[rows], correction[rows], dst=result[rows], dtype=cv2.CV_8U)
         return result
-
-
-def _flow_size(width: int, height: int) -> tuple[int, int]:
-    reduction = 2
-    while min(width, height) // reduction > FLOW_SHORT_SIDE_MAX_PX:
-        reduction *= 2
-    return width // reduction, height // reduction
-
-
-def _reduced(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return the picture at `size` (width, height), which is a half, a quarter ... of its own but for rounding."""
-    reduced: MatLike = picture
-    # By halves, for which OpenCV has a path of three times the speed.
-    while reduced.shape[0] > 3 * size[1]:
-        half = (-(-reduced.shape[1] // 2), -(-reduced.shape[0] // 2))
-        reduced = cv2.resize(reduced, half, interpolation=cv2.INTER_AREA)
-    # The shape, since OpenCV drops an axis of length 1.
-    return np.asarray(cv2.resize(reduced, size, interpolation=cv2.INTER_AREA), dtype=np.uint8).reshape(*size[::-1], 3)
 
 
 def _color_step(

@@ -23,11 +23,11 @@ LAYERS = (
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status", "camera_address"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
-     "live_keys", "luminance_history", "microphone", "array_spool", "carried_map"),
+     "small_grey", "live_keys", "luminance_history", "microphone", "array_spool", "carried_map"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
-        "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric", "repeat",
-        "split", "sound_track", "carry_blend", "keyframe_folder",
+        "noise_filter", "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric",
+        "repeat", "split", "sound_track", "carry_blend", "keyframe_folder",
     ),
     ("painter", "clip_survey"),
     ("pipeline", "loaded_style", "smoothing_watch", "live_style", "paced_source", "recorder",
@@ -46,7 +46,7 @@ LAYERS = (
     ("web.app",),
     ("web.server",),
     ("web.__init__",),
-    ("command", "batch", "progress"),
+    ("command", "batch", "progress", "allocator"),
     ("cli_bench", "cli_compare", "cli_doctor"),
     ("cli", "cli_video", "cli_image", "cli_webcam"),
 )  # fmt: skip

@@ -150,9 +150,26 @@ def _failing_parts(stage: str, error: BaseException, index: int) -> dict[str, An
         parts["engine"] = _failing_engine(error, index=index)
     elif stage == "smooth":
         parts["smoother"] = FakeSmoother(fails_at=index, error=error)
-    else:
+    elif stage == "encode":
         parts["sink"] = FakeSink(fails_at=index, error=error)
     return parts
+
+
+class FailingNoiseFilter:
+    def __init__(self, error: BaseException, *, index: int) -> None:
+        self._error = error
+        self._index = index
+
+    def filter(self, rgb: NDArray[np.uint8], pts_s: Fraction) -> NDArray[np.uint8]:
+        if rgb[0, 0, 0] == self._index:
+            raise self._error
+        return rgb
+
+
+def test_without_smoothing_the_network_sees_every_frame_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.pipeline.NoiseFilter", lambda: FailingNoiseFilter(RuntimeError("used"), index=0))
+
+    assert _pipeline(FakeSource(3), FakeSink(), controls=Controls(smoothing=0)).run(lambda _: None) == 3
 
 
 @pytest.mark.parametrize("index", [0, 1, 20, FRAMES - 1])
@@ -161,9 +178,11 @@ def _failing_parts(stage: str, error: BaseException, index: int) -> dict[str, An
     "error", [InputError("broken"), RuntimeError("a bug"), MemoryError(), KeyboardInterrupt()], ids=repr
 )
 def test_error_in_any_stage_reaches_the_caller_and_ends_every_thread(
-    stage: str, index: int, error: BaseException
+    stage: str, index: int, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = _failing_parts(stage, error, index)
+    if stage == "denoise":
+        monkeypatch.setattr("realtime.pipeline.NoiseFilter", lambda: FailingNoiseFilter(error, index=index))
     pipeline = _pipeline(parts.pop("source"), parts.pop("sink"), **parts)
     started_s = time.monotonic()
 
@@ -238,5 +257,5 @@ def test_every_stage_is_measured() -> None:
     assert tuple(pipeline.meters) == STAGES
     calls = {name: meter.calls for name, meter in pipeline.meters.items()}
     # The decoder is asked once more, and says that there is nothing.
-    assert calls == {"decode": 6, "network": 5, "smooth": 5, "encode": 5}
+    assert calls == {"decode": 6, "denoise": 5, "network": 5, "smooth": 5, "encode": 5}
     assert all(pipeline.meters[name].mean_ms >= 2 for name in ("smooth", "encode"))
