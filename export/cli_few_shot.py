@@ -91,8 +91,8 @@ def _train(options: argparse.Namespace, footage: "Footage", initial: str, run_fo
     from export.sample import at_sizes
     from export.verify import ParityError, measure_parity, picture_cases
     from training.few_shot import train_few_shot
+    from training.loop import NonFiniteLossError
     from training.recipe import FewShotRecipe
-    from training.trainer import NonFiniteLossError
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     recipe = FewShotRecipe(

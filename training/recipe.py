@@ -10,7 +10,7 @@ AnyRecipe = TypeVar("AnyRecipe", bound="LoopRecipe | CycleGanRecipe")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LoopRecipe:
-    """What the training loop needs, whatever is trained.
+    """What the training of one network needs (`trainer.py`), whatever it learns.
 
     `steps` of 0 means that a time budget decides. Sizes are in pixels of a side. `batch` is shared out among the
     devices, so that a recipe means the same on one and on eight of them.

@@ -23,6 +23,7 @@ from training.comparison import GramComparison  # noqa: E402
 from training.cyclegan import CycleGan, PatchDiscriminator, ResNetGenerator, SlimGenerator  # noqa: E402
 from training.dataset import UnpairedDataset  # noqa: E402
 from training.hardware import Hardware, open_fabric  # noqa: E402
+from training.loop import NonFiniteLossError, RunPlan  # noqa: E402
 from training.network import SlimNetwork  # noqa: E402
 from training.objective_cyclegan import DomainTexture, GeneratorObjective, judged, texture  # noqa: E402
 from training.perceptual import STYLE_LAYERS, gram_matrix, style_loss  # noqa: E402
@@ -31,7 +32,6 @@ from training.picture_buffer import PictureBuffer  # noqa: E402
 from training.recipe import CycleGanRecipe, load_recipe  # noqa: E402
 from training.run_folder import CHECKPOINT_FILE, NETWORK_FILE, save_network  # noqa: E402
 from training.session_cyclegan import train_cyclegan  # noqa: E402
-from training.trainer import NonFiniteLossError  # noqa: E402
 from training.trainer_cyclegan import UNPAINTER_FILE, CycleGanTrainer  # noqa: E402
 from training.vgg import Vgg19  # noqa: E402
 
@@ -72,10 +72,8 @@ def make(domains: tuple[Path, Path], tmp_path: Path) -> Make:
             UnpairedDataset(photographs, paintings, side_px=recipe.crop_px, seed=recipe.seed),
             recipe=recipe,
             fabric=open_fabric(Hardware(device="cpu", precision=precision)),
-            run_folder=tmp_path / folder,
+            plan=RunPlan(folder=tmp_path / folder, facts={}, checkpoint_steps=steps_saved),
             previewed=(photographs.spread(2, side_px=32), paintings.spread(2, side_px=32)),
-            facts={},
-            checkpoint_steps=steps_saved,
         )
 
     return make_trainer
