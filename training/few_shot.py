@@ -1,4 +1,4 @@
-"""Train a network of the shipped kind on keyframes of one video, in minutes."""
+"""Train a network of the shipped kind on key frames of one video, in minutes."""
 
 from pathlib import Path
 
