@@ -46,10 +46,10 @@ def main() -> None:
             number: read_keyframe(path, source.info)[0]
             for number, path in find_keyframes(options.keyframes, survey.times_s).items()
         }
-        grams = {number: _grams(vgg, picture) for number, picture in pictures.items()}
+        grams = {number: style_grams(picture, vgg) for number, picture in pictures.items()}
         style = None
         if options.style is not None:
-            style = _grams(vgg, np.array(load_picture(options.style, short_side_px=STYLE_SIZE_PX)))
+            style = style_grams(np.array(load_picture(options.style, short_side_px=STYLE_SIZE_PX)), vgg)
         to_style, of_keys = [], []
         for frame, made in zip(source, output, strict=True):
             meter.add(frame.rgb, [made.rgb])
@@ -81,10 +81,6 @@ def main() -> None:
 
 def _loss(vgg: Vgg19, rgb: NDArray[np.uint8], wanted: Mapping[str, torch.Tensor]) -> float:
     return float(style_loss(features_of(rgb, vgg), dict(wanted)))
-
-
-def _grams(vgg: Vgg19, rgb: NDArray[np.uint8]) -> Grams:
-    return style_grams(features_of(rgb, vgg))
 
 
 if __name__ == "__main__":

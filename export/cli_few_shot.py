@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("stylize-train few-shot", "Learn a style from a video and stylised frames of it, in minutes.")
     add = parser.add_argument
-    add("video", type=path_argument, metavar="VIDEO", help="the video that the keyframes are of")
+    add("video", type=path_argument, metavar="VIDEO", help="the video that the key frames are of")
     add(
         "keyframes",
         type=path_argument,
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         type=size_px,
         default=SIZE_PX,
         metavar="PX",
-        help="short side at which frames are learned, at most that of video and keyframes; 'full' is theirs "
+        help="short side at which frames are learned, at most that of video and key frames; 'full' is theirs "
         "[%(default)s]",
     )
     add("--start", default=DEFAULT_STYLE, metavar="STYLE", help="style to start from, or none [%(default)s]")
@@ -91,8 +91,8 @@ def _train(options: argparse.Namespace, footage: "Footage", initial: str, run_fo
     from export.sample import at_sizes
     from export.verify import ParityError, measure_parity, picture_cases
     from training.few_shot import train_few_shot
+    from training.loop import NonFiniteLossError
     from training.recipe import FewShotRecipe
-    from training.trainer import NonFiniteLossError
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     recipe = FewShotRecipe(

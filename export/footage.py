@@ -1,4 +1,4 @@
-"""Read a video and keyframes of it as the footage of a few-shot training."""
+"""Read a video and key frames of it as the footage of a few-shot training."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,13 +20,13 @@ MOMENTS_MAX = 64
 
 
 def read_footage(video: Path, keyframes: Path, *, size_px: int | None) -> Footage:
-    """Return the keyframes of a folder with their frames, and up to `MOMENTS_MAX` moments spread over the video.
+    """Return the key frames of a folder with their frames, and up to `MOMENTS_MAX` moments spread over the video.
 
-    The short side is that of the video or of the smallest keyframe, whichever is smaller, and at most `size_px` if
+    The short side is that of the video or of the smallest key frame, whichever is smaller, and at most `size_px` if
     given. All are as the network will see them, with the pixel aspect and orientation of the coded frames.
 
     Raises:
-        InputError: the video or a keyframe cannot be read, the keyframes do not fit the video, or no two frames go
+        InputError: the video or a key frame cannot be read, the key frames do not fit the video, or no two frames go
             together.
         UsageError: the frames would be too small.
     """
@@ -56,7 +56,7 @@ def read_footage(video: Path, keyframes: Path, *, size_px: int | None) -> Footag
 
 
 def _scaler(info: VideoInfo, short_side_px: int) -> Callable[[Picture], Picture]:
-    """Return what scales frames, and the keyframes with them."""
+    """Return what scales frames, and the key frames with them."""
     if short_side_px < SIZE_MIN_PX:
         raise UsageError(f"the frames would have a short side of {short_side_px} px; at least {SIZE_MIN_PX} are needed")
     scale = short_side_px / min(info.width, info.height)

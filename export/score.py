@@ -16,7 +16,7 @@ from export.features import features_of, style_grams
 from realtime.engine import Engine, open_engine
 from realtime.stylizer import Stylizer
 from training.perceptual import CONTENT_LAYER, content_loss, style_loss
-from training.photograph import load_picture, to_tensor
+from training.photograph import load_picture
 from training.vgg import Vgg19
 
 TIMED_SIZE = (1280, 720)
@@ -37,8 +37,7 @@ def perceptual_scores(
     """
     with closing(open_engine(model, engine="onnxruntime", device="cpu")) as engine, torch.inference_mode():
         stylizer = Stylizer(engine)
-        style = vgg(to_tensor(load_picture(style_picture, short_side_px=style_size_px)).unsqueeze(0))
-        grams = style_grams(style)
+        grams = style_grams(np.array(load_picture(style_picture, short_side_px=style_size_px)), vgg)
         rows = []
         for photograph in photographs.values():
             content = features_of(photograph, vgg)

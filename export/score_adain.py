@@ -67,7 +67,7 @@ def measure_pairs(
     ):
         for painting in paintings:
             stylizer = Stylizer(painting_engine, code=encode_picture(encoding, painting))
-            grams = style_grams(features_of(painting, vgg))
+            grams = style_grams(painting, vgg)
             for photograph, content in zip(photographs, contents, strict=True):
                 pair = Pair({}, {}, {})
                 for strength in strengths:

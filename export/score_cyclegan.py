@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.features import features_of, style_grams
+from export.features import style_grams
 from export.verify import psnr_db
 from realtime.engine import open_engine
 from realtime.stylizer import Stylizer
@@ -52,10 +52,10 @@ def cyclegan_scores(
             psnr_db(paint.stylize(unpaint.stylize(picture).stylized).stylized, picture)
             for picture in paintings.values()
         ]
-    of_paintings = [_grams(picture, vgg) for picture in paintings.values()]
+    of_paintings = [style_grams(picture, vgg) for picture in paintings.values()]
     domain = _mean(of_paintings)
     before, after = (
-        _distances([_grams(picture, vgg) for picture in pictures.values()], domain)
+        _distances([style_grams(picture, vgg) for picture in pictures.values()], domain)
         for pictures in (photographs, painted)
     )
     return {
@@ -73,10 +73,6 @@ def cyclegan_scores(
 
 
 Grams = dict[str, torch.Tensor]
-
-
-def _grams(picture: Picture, vgg: Vgg19) -> Grams:
-    return style_grams(features_of(picture, vgg))
 
 
 def _mean(grams: Sequence[Grams]) -> Grams:

@@ -1,4 +1,4 @@
-"""Optical flow as a ruler: estimate it, read and write it, and tell where it can be trusted.
+"""Optical flow as a ruler: estimate it, read it, and tell where it can be trusted.
 
 For measuring (`temporal_metric.py`), where being right matters and time does not; the smoother has a faster one of its
 own. Flow is (H, W, 2) float32: what `flow[y, x]` = (x, y) pixels away in the other picture shows the same point.
@@ -87,16 +87,6 @@ def read_flow(path: Path) -> NDArray[np.float32]:
     if flow is None:
         raise InputError(f"{path} cannot be read as optical flow; expected a Middlebury .flo file")
     return np.asarray(flow, dtype=np.float32)
-
-
-def write_flow(path: Path, flow: NDArray[np.float32]) -> None:
-    """Write a Middlebury .flo file.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    if not cv2.writeOpticalFlow(os.fspath(path), flow):
-        raise OSError(f"cannot write {path}")
 
 
 def _squared(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

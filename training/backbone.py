@@ -5,15 +5,11 @@ Only the order and names of its modules differ from one backbone to another; wha
 `perceptual.py` are normalised.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.models import WeightsEnum
 
 IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)
 IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
@@ -102,48 +98,3 @@ def require_layers(layers: Sequence[str], names: Sequence[str], *, title: str) -
     unknown = set(layers) - set(filter(None, names))
     if unknown or not layers:
         raise ValueError(f"no such {title} layers: {sorted(unknown)}; known: {', '.join(filter(None, names))}")
-
-
-def read_weights(path: Path, *, title: str) -> dict[str, Tensor]:
-    """Read a safetensors file.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is something else.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"no {title} weights at {path}")
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is no safetensors file: {error}") from error
-
-
-def torchvision_file(weights: WeightsEnum) -> Path:
-    """Return where torchvision keeps weights once it has downloaded them."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
-
-
-def load_torchvision(weights: WeightsEnum, *, title: str, remedy: str) -> dict[str, Tensor]:
-    """Read weights that torchvision publishes, downloaded once with their checksum verified.
-
-    Raises:
-        OSError: they are not there and cannot be downloaded; `remedy` ends the message.
-    """
-    try:
-        return dict(weights.get_state_dict(progress=True, check_hash=True))
-    except (OSError, RuntimeError) as error:  # the checksum is a RuntimeError (torch 2.15)
-        raise OSError(
-            f"{title} weights are not at {torchvision_file(weights)} and cannot be downloaded from {weights.url} "
-            f"({error}); {remedy}"
-        ) from error
-
-
-def require_tensors(state: Mapping[str, Tensor], own: Mapping[str, Tensor], *, source: Path, title: str) -> None:
-    """Raise ValueError that names the first tensor of `own` that `state` lacks, or has in another shape."""
-    for name, tensor in own.items():
-        shape = tuple(tensor.shape)
-        if name not in state:
-            raise ValueError(f"{source} holds no {title} of torchvision's layout: no tensor {name} of shape {shape}")
-        if tuple(state[name].shape) != shape:
-            raise ValueError(f"{source} is no {title}: {name} has shape {tuple(state[name].shape)}, expected {shape}")

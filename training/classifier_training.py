@@ -1,6 +1,6 @@
 """The training of a classifier: AdamW, a rate that falls on plateaus, Fabric, and checkpoints that resume exactly.
 
-Beside `trainer.py`, and not in it: here the held-out pictures steer the rate, and an epoch has an end.
+Beside `loop.py`, and not in it: here the held-out pictures steer the rate, and an epoch has an end.
 """
 
 import math
@@ -19,8 +19,9 @@ from torch.nn import functional
 from training.augment import random_views
 from training.classifier import ClassifierFacts, build_classifier, save_classifier
 from training.classify_data import LabelledData
+from training.hardware import scales_gradients
+from training.loop import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
 from training.run_folder import NETWORK_FILE, load_checkpoint, make_run_folder, save_checkpoint
-from training.trainer import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
 
 BATCH = 64
 # A tenth without batch norm, as a precaution: 16 layers amplify what a step changes. Neither has been tuned.
@@ -157,9 +158,7 @@ class ClassifierTrainer:
         norm: Any = self._fabric.clip_gradients(
             self._wrapped, self._optimizer, max_norm=GRADIENT_NORM_MAX, error_if_nonfinite=False
         )
-        # The scaler of float16 looks for infinite gradients itself, and skips their steps.
-        scales_gradients = bool(self._fabric.strategy.precision.state_dict())
-        if not torch.isfinite(loss) or not (scales_gradients or torch.isfinite(norm)):
+        if not torch.isfinite(loss) or not (scales_gradients(self._fabric) or torch.isfinite(norm)):
             raise NonFiniteLossError(f"loss or gradient not finite at step {self.step}; lower the learning rate")
         (group,) = self._raw_optimizer.param_groups
         rate = group["lr"]

@@ -11,10 +11,10 @@ from safetensors import SafetensorError
 
 from training.hardware import DEVICES, PRECISIONS, Hardware
 from training.initial import WEIGHTS_FOLDER
+from training.loop import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
 from training.recipe import CycleGanRecipe, FeedForwardRecipe, load_recipe
 from training.session import SessionError, train
 from training.session_cyclegan import train_cyclegan
-from training.trainer import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -17,7 +17,7 @@ from training.classifier_training import (
 from training.classify_data import DATA_SETS, load_data
 from training.cli import run_training
 from training.hardware import DEVICES, PRECISIONS, Hardware, open_fabric
-from training.trainer import CHECKPOINT_INTERVAL_STEPS
+from training.loop import CHECKPOINT_INTERVAL_STEPS
 
 SIZE_PX = 64
 

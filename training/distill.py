@@ -20,12 +20,13 @@ from training.dataset_distill import DistillDataset
 from training.distill_card import publish
 from training.distilled import DISTILLED_LAYERS, DistilledNetwork
 from training.hardware import DEVICES, PRECISIONS, Hardware, feature_dtype, open_fabric
+from training.loop import NonFiniteLossError, RunPlan
 from training.objective_distill import DistillObjective
 from training.photograph import PictureFolder, list_pictures, load_picture, square, without_excluded
 from training.recipe import DistillRecipe, load_recipe_as
-from training.report import Report
+from training.report import train_and_report
 from training.run_folder import NETWORK_FILE
-from training.trainer import NonFiniteLossError, Trainer
+from training.trainer import Trainer
 from training.vgg import Vgg19
 
 # For the principal directions: 160 px give 10,000 positions of the coarsest layer, which has 512 channels.
@@ -69,18 +70,17 @@ def distill(
         dataset,
         recipe=recipe,
         fabric=fabric,
-        run_folder=run_folder,
-        facts={
-            "teacher": teacher.weights_name,
-            "photographs": str(len(photographs.files)),
-            "paintings": str(len(paintings.files)),
-        },
-        workers=hardware.workers,
+        plan=RunPlan(
+            folder=run_folder,
+            facts={
+                "teacher": teacher.weights_name,
+                "photographs": str(len(photographs.files)),
+                "paintings": str(len(paintings.files)),
+            },
+            workers=hardware.workers,
+        ),
     )
-    with Report(trainer, run_folder) as report:
-        for _ in trainer.run(minutes=minutes):
-            report.step()
-        report.finish()
+    train_and_report(trainer, run_folder, minutes=minutes)
     return run_folder / NETWORK_FILE
 
 

@@ -1,4 +1,4 @@
-"""Train a network of the shipped kind on keyframes of one video, in minutes."""
+"""Train a network of the shipped kind on key frames of one video, in minutes."""
 
 from pathlib import Path
 
@@ -9,11 +9,12 @@ from training.comparison import GramComparison
 from training.footage import Footage, FootageDataset
 from training.hardware import Hardware, feature_dtype, open_fabric
 from training.initial import WEIGHTS_FOLDER, load_initial
+from training.loop import RunPlan
 from training.network import SlimNetwork
 from training.objective_few_shot import FewShotObjective
 from training.perceptual import STYLE_LAYERS
 from training.recipe import FewShotRecipe
-from training.report import Report
+from training.report import train_and_report
 from training.run_folder import NETWORK_FILE
 from training.trainer import Trainer
 from training.vgg import Vgg19
@@ -55,13 +56,9 @@ def train_few_shot(
             FootageDataset(footage, patch_px=recipe.crop_px, seed=recipe.seed),
             recipe=recipe,
             fabric=fabric,
-            run_folder=run_folder,
-            facts={"vgg": features.weights_name},
+            plan=RunPlan(folder=run_folder, facts={"vgg": features.weights_name}),
         )
-        with Report(trainer, run_folder) as report:
-            for _ in trainer.run(minutes=minutes):
-                report.step()
-            report.finish()
+        train_and_report(trainer, run_folder, minutes=minutes)
 
     open_fabric(hardware).launch(work)
     return run_folder / NETWORK_FILE

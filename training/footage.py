@@ -1,8 +1,8 @@
 """A video with stylised frames of it, and what a step of few-shot training sees of them.
 
 After Texler et al. 2020 ("Interactive Video Stylization Using Few-Shot Patch-Based Training"): pairs of a frame and its
-keyframe. Departures: windows instead of patches of 32 px go into the network, since its instance norm takes statistics
-of all it sees; and moments between the keyframes are shown, too.
+key frame. Departures: windows instead of patches of 32 px go into the network, since its instance norm takes statistics
+of all it sees; and moments between the key frames are shown, too.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from training.motion import NOISE_SIGMA_MAX, move
 from training.network import SIZE_MULTIPLE
 
 # Share of a frame's sides that the network sees at once. With half of them, whole frames came out at twice the style
-# loss to their keyframes after 300 steps: 0.052 instead of 0.024.
+# loss to their key frames after 300 steps: 0.052 instead of 0.024.
 WINDOW_SHARE = 0.875
 # Of the items whose motion is that of the video; the rest are frames in synthetic motion.
 REAL_MOTION_SHARE = 0.5
@@ -29,7 +29,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class StylizedFrame:
-    """Frame `number` of a video, counted from 0, and its keyframe, both (H, W, 3) RGB."""
+    """Frame `number` of a video, counted from 0, and its key frame, both (H, W, 3) RGB."""
 
     number: int
     frame: Picture
@@ -52,13 +52,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """Keyframes and moments of one video, all of one size; there is at least one of each."""
+    """Key frames and moments of one video, all of one size; there is at least one of each."""
 
     keyframes: Sequence[StylizedFrame]
     moments: Sequence[Moment]
 
     def digest(self) -> str:
-        """Return the sha256 of the keyframes with their frames."""
+        """Return the sha256 of the key frames with their frames."""
         digest = hashlib.sha256()
         for each in self.keyframes:
             digest.update(each.frame.tobytes() + each.keyframe.tobytes())
@@ -66,7 +66,7 @@ class Footage:
 
 
 class FootageDataset(Dataset[dict[str, Tensor]]):
-    """Serve a keyframe with its frame, and a moment to which no other keyframe is nearer, in the same window.
+    """Serve a key frame with its frame, and a moment to which no other key frame is nearer, in the same window.
 
     An item has `frame` and `keyframe`; `photograph`, `moved`, `flow` and `valid` as a `StepDataset`'s; and `patch`, top
     and left of a square of `patch_px` in the window. Pictures are (3, window height, window width), float32 RGB in

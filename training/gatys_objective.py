@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from training.backbone import Backbone
 from training.gram_tap import tap_gram
-from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss
-from training.style_region import masked_regions, mixed_region, style_grams
+from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrices
+from training.style_region import masked_regions, mixed_region
 from training.total_variation import total_variation
 
 POOLINGS = ("max", "average")
@@ -72,8 +72,7 @@ class GatysObjective:
 
         with torch.no_grad():
             network.walk(_channels_last(content), keep)
-            layers = list(weights.style_layers)
-            grams = [style_grams(network.walk, _channels_last(picture), layers) for picture, _ in styles]
+            grams = [gram_matrices(network, _channels_last(picture), weights.style_layers) for picture, _ in styles]
         self._regions = masked_regions(grams, shares, masks, sizes) if masks else [mixed_region(grams, shares)]
 
     def __call__(self, picture: Tensor) -> dict[str, Tensor]:

@@ -68,6 +68,11 @@ def feature_dtype(fabric: Fabric) -> torch.dtype:
     )
 
 
+def scales_gradients(fabric: Fabric) -> bool:
+    """Return whether losses are scaled (float16); their scaler looks for infinite gradients and skips their steps."""
+    return bool(fabric.strategy.precision.state_dict())
+
+
 def share_cores(fabric: Fabric) -> None:
     """Give each of several processes on one CPU its share of the threads: together they would wait for one another."""
     if fabric.world_size > 1 and fabric.device.type == "cpu":

@@ -15,7 +15,8 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 from torchvision.models import VGG19_Weights
 
-from training.backbone import Backbone, torchvision_file
+from training.backbone import Backbone
+from training.backbone_weights import torchvision_file
 from training.gatys_objective import GatysObjective, ObjectiveWeights
 from training.perceptual import STYLE_LAYERS
 from training.photograph import to_tensor

@@ -1,9 +1,9 @@
-"""The objective of a network that carries keyframes through their video (Texler et al. 2020, without the GAN).
+"""The objective of a network that carries key frames through their video (Texler et al. 2020, without the GAN).
 
-At keyframes it is told pixels, features and strokes; between them strokes, those of the same place in the nearest
-keyframe, and that what is painted moves as the video does. Without the strokes between, what no keyframe shows was
-painted dull: from one keyframe of 40 frames, the style loss between was 2.2 times that at the keyframe, with them 1.2.
-The network sees whole windows, VGG19, which costs more, a patch of them.
+At key frames it is told pixels, features and strokes; between them strokes, those of the same place in the nearest
+key frame, and that what is painted moves as the video does. Without the strokes between, what no key frame shows was
+painted dull: from one key frame of 40 frames, the style loss between was 2.2 times that at the key frame, with them
+1.2. The network sees whole windows, VGG19, which costs more, a patch of them.
 """
 
 import torch
@@ -19,7 +19,7 @@ PREVIEWED_KEYFRAMES = 4
 
 
 class FewShotObjective(StyleObjective):
-    """Bring frames close to their keyframes; takes batches of `FootageDataset`'s items."""
+    """Bring frames close to their key frames; takes batches of `FootageDataset`'s items."""
 
     def __init__(
         self, network: nn.Module, recipe: FewShotRecipe, *, comparison: GramComparison, footage: Footage
@@ -53,7 +53,7 @@ class FewShotObjective(StyleObjective):
         }
 
     def preview(self, network: nn.Module) -> Tensor:
-        """Return frames above, their keyframes below, and what the network makes of the frames at the bottom."""
+        """Return frames above, their key frames below, and what the network makes of the frames at the bottom."""
         frames, keyframes = (row.to(next(network.parameters()).device) for row in self._previewed)
         return sheet([frames, keyframes, network(frames).float()])
 

@@ -5,8 +5,12 @@ and set of VGG weights (the Oxford and the torchvision activations differ in sca
 the plain formulas, which the metrics use; training takes the same style loss from `gram_tap.py`.
 """
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
+
+from training.backbone import Backbone
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu4_1"
@@ -29,6 +33,19 @@ def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
     counted = flat if guide is None else flat * guide.view(1, -1, 1).to(flat.dtype)
     with torch.autocast(flat.device.type, enabled=False):
         return torch.bmm(counted.transpose(1, 2), flat).float() / (height * width)
+
+
+def gram_matrices(network: Backbone, pictures: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+    """Return the Gram matrices (B, C, C) of pictures at each of `layers`, without keeping features in memory."""
+    grams = {}
+
+    def measure(layer: str, features: Tensor) -> Tensor:
+        if layer in layers:
+            grams[layer] = gram_matrix(features)
+        return features
+
+    network.walk(pictures, measure)
+    return grams
 
 
 def style_loss(features: dict[str, Tensor], style_grams: dict[str, Tensor]) -> Tensor:

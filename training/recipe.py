@@ -10,7 +10,7 @@ AnyRecipe = TypeVar("AnyRecipe", bound="LoopRecipe | CycleGanRecipe")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LoopRecipe:
-    """What the training loop needs, whatever is trained.
+    """What the training of one network needs (`trainer.py`), whatever it learns.
 
     `steps` of 0 means that a time budget decides. Sizes are in pixels of a side. `batch` is shared out among the
     devices, so that a recipe means the same on one and on eight of them.
@@ -103,8 +103,8 @@ class FewShotRecipe(Recipe):
     """A network for one video, learned from stylised frames of it; made by a command, not read from a file.
 
     `style_size_px` is the short side of the frames, `crop_px` that of the patches which VGG19 sees. `pixel_weight` is
-    of the mean absolute difference to a keyframe; `style_weight` counts at keyframes and between them. `footage` tells
-    videos and keyframes apart, so that no run is continued with others.
+    of the mean absolute difference to a key frame; `style_weight` counts at key frames and between them. `footage`
+    tells videos and key frames apart, so that no run is continued with others.
     """
 
     title: str = ""
@@ -117,8 +117,8 @@ class FewShotRecipe(Recipe):
     warmup_steps: int = 20
     pixel_weight: float = 10.0
     style_weight: float = 10.0
-    # E_warp and style loss between keyframes after 300 steps at 240x136 (four keyframes of 40 frames): 100: 25.1e-4 and
-    # 0.026, 200: 19.9e-4 and 0.029.
+    # E_warp and style loss between key frames after 300 steps at 240x136 (four key frames of 40 frames): 100: 25.1e-4
+    # and 0.026, 200: 19.9e-4 and 0.029.
     coherence_weight: float = 100.0
     ema_decay: float = 0.98
 

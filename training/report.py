@@ -5,12 +5,14 @@ import statistics
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn
 
 from PIL import Image
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
+
+from training.loop import TrainingLoop
 
 TENSORBOARD_FOLDER = "tensorboard"
 PREVIEW_FILE = "preview.png"
@@ -21,30 +23,18 @@ PREVIEW_INTERVAL_STEPS = 200
 logger = logging.getLogger(__name__)
 
 
-class Named(Protocol):
-    """A recipe of any kind."""
-
-    @property
-    def name(self) -> str: ...
-
-
-class Followed(Protocol):
-    """A trainer of any kind, as far as a report reads it; `progress` (0 to 1) and the losses are of the last step."""
-
-    step: int
-    elapsed_s: float
-    progress: float
-    losses: dict[str, float]
-
-    @property
-    def recipe(self) -> Named: ...
-
-    @property
-    def learning_rate(self) -> float: ...
-
-    def preview(self) -> Tensor:
-        """Return a sheet (3, H, W), float32 in [0, 1]."""
-        ...
+def train_and_report(
+    trainer: TrainingLoop[Any],
+    run_folder: Path,
+    *,
+    minutes: float | None,
+    preview_steps: int = PREVIEW_INTERVAL_STEPS,
+) -> None:
+    """Run a trainer to its end, with a report on it."""
+    with Report(trainer, run_folder, preview_steps=preview_steps) as report:
+        for _ in trainer.run(minutes=minutes):
+            report.step()
+        report.finish()
 
 
 class Report:
@@ -54,7 +44,7 @@ class Report:
     the last ones.
     """
 
-    def __init__(self, trainer: Followed, run_folder: Path, *, preview_steps: int = PREVIEW_INTERVAL_STEPS) -> None:
+    def __init__(self, trainer: TrainingLoop[Any], run_folder: Path, *, preview_steps: int) -> None:
         self._trainer = trainer
         self._preview_steps = preview_steps
         self._run_folder = run_folder

@@ -6,15 +6,8 @@ import torch
 from torch import nn
 from torchvision.models import ResNet, ResNet50_Weights, resnet50
 
-from training.backbone import (
-    Backbone,
-    LayerChoice,
-    load_torchvision,
-    read_weights,
-    require_layers,
-    require_tensors,
-    torchvision_file,
-)
+from training.backbone import Backbone, LayerChoice, require_layers
+from training.backbone_weights import load_weights
 
 RESNET50_TITLE = "ResNet50"
 # At a half, a quarter, an eighth, a 16th and a 32nd of the picture's sides; an eighth is relu4_1's in VGG19.
@@ -43,16 +36,15 @@ class ResNet50(Backbone):
         require_layers(layers, RESNET50_LAYERS.known, title=RESNET50_TITLE)
         with torch.device("meta"):  # no random weights first
             network = resnet50()
-        if weights:
-            state = read_weights(weights, title=RESNET50_TITLE)
-        else:
-            remedy = "a local file is taken with --backbone resnet50:FILE.safetensors"
-            state = load_torchvision(_PUBLISHED, title=RESNET50_TITLE, remedy=remedy)
-        own = {name: tensor for name, tensor in network.state_dict().items() if not name.startswith(_HEAD)}
-        require_tensors(state, own, source=weights or torchvision_file(_PUBLISHED), title=RESNET50_TITLE)
-        network.load_state_dict({name: state[name].to(own[name].dtype) for name in own}, assign=True, strict=False)
+        state, weights_name = load_weights(
+            {name: tensor for name, tensor in network.state_dict().items() if not name.startswith(_HEAD)},
+            weights,
+            published=_PUBLISHED,
+            title=RESNET50_TITLE,
+            option="--backbone resnet50:FILE.safetensors",
+        )
+        network.load_state_dict(state, assign=True, strict=False)
         modules, names = resnet_chain(network)
-        weights_name = weights.name if weights else f"torchvision {_PUBLISHED}"
         super().__init__(modules, names, layers=layers, title=RESNET50_TITLE, weights_name=weights_name)
 
 

@@ -18,6 +18,7 @@ from training.comparison import GramComparison, MeanStdComparison
 from training.dataset import StepDataset
 from training.hardware import Hardware, feature_dtype, open_fabric, share_cores
 from training.initial import WEIGHTS_FOLDER, load_initial
+from training.loop import CHECKPOINT_INTERVAL_STEPS, RunPlan
 from training.network import JohnsonNetwork, SlimNetwork
 from training.objective import Objective
 from training.objective_adain import AdainObjective
@@ -25,9 +26,9 @@ from training.objective_feedforward import FeedForwardObjective
 from training.perceptual import CONTENT_LAYER, STYLE_LAYERS
 from training.photograph import PictureFolder, list_pictures, load_picture, to_tensor, without_excluded
 from training.recipe import AdainRecipe, FeedForwardRecipe
-from training.report import Report
+from training.report import train_and_report
 from training.run_folder import NETWORK_FILE
-from training.trainer import CHECKPOINT_INTERVAL_STEPS, Trainer
+from training.trainer import Trainer
 from training.vgg import Vgg19
 
 PREVIEW_PHOTOGRAPHS = 6
@@ -127,23 +128,22 @@ def _train(fabric: Fabric, session: _Session) -> None:
         dataset,
         recipe=recipe,
         fabric=fabric,
-        run_folder=session.run_folder,
-        facts={
-            "vgg": vgg.weights_name,
-            "style_pictures_sha256": _digest(paintings.files if paintings else [session.style_pictures]),
-            "excluded": session.excluded.name if session.excluded else "",
-        },
-        workers=session.workers,
-        checkpoint_steps=session.checkpoint_steps,
+        plan=RunPlan(
+            folder=session.run_folder,
+            facts={
+                "vgg": vgg.weights_name,
+                "style_pictures_sha256": _digest(paintings.files if paintings else [session.style_pictures]),
+                "excluded": session.excluded.name if session.excluded else "",
+            },
+            workers=session.workers,
+            checkpoint_steps=session.checkpoint_steps,
+        ),
     )
-    if not fabric.is_global_zero:
+    if fabric.is_global_zero:
+        train_and_report(trainer, session.run_folder, minutes=session.minutes)
+    else:
         for _ in trainer.run(minutes=session.minutes):
             pass
-        return
-    with Report(trainer, session.run_folder) as report:
-        for _ in trainer.run(minutes=session.minutes):
-            report.step()
-        report.finish()
 
 
 def _objective(session: _Session, vgg: Vgg19, photographs: PictureFolder, paintings: PictureFolder | None) -> Objective:

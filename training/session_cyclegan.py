@@ -11,12 +11,13 @@ from training.cyclegan import CycleGan, PatchDiscriminator, SlimGenerator, make_
 from training.dataset import UnpairedDataset
 from training.hardware import Hardware, feature_dtype, open_fabric
 from training.initial import WEIGHTS_FOLDER, load_initial
+from training.loop import RunPlan
 from training.network import SlimNetwork
 from training.objective_cyclegan import DomainTexture
 from training.perceptual import STYLE_LAYERS
 from training.photograph import PictureFolder, list_pictures, without_excluded
 from training.recipe import CycleGanRecipe
-from training.report import Report
+from training.report import train_and_report
 from training.run_folder import NETWORK_FILE
 from training.trainer_cyclegan import CycleGanTrainer
 from training.vgg import Vgg19
@@ -85,20 +86,14 @@ def train_cyclegan(
         dataset,
         recipe=recipe,
         fabric=fabric,
-        run_folder=run_folder,
+        plan=RunPlan(folder=run_folder, facts=facts, workers=hardware.workers, checkpoint_steps=checkpoint_steps),
         previewed=(
             photograph_folder.spread(previewed, side_px=PREVIEW_SIDE_PX),
             painting_folder.spread(previewed, side_px=PREVIEW_SIDE_PX),
         ),
-        facts=facts,
         domain=domain,
-        workers=hardware.workers,
-        checkpoint_steps=checkpoint_steps,
     )
-    with Report(trainer, run_folder, preview_steps=PREVIEW_INTERVAL_STEPS) as report:
-        for _ in trainer.run(minutes=minutes):
-            report.step()
-        report.finish()
+    train_and_report(trainer, run_folder, minutes=minutes, preview_steps=PREVIEW_INTERVAL_STEPS)
     return run_folder / NETWORK_FILE
 
 

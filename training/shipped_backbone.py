@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from training.backbone import Backbone, require_layers, require_tensors
+from training.backbone import Backbone, require_layers
+from training.backbone_weights import require_tensors
 from training.distilled import DISTILLED_LAYERS, DistilledNetwork
 from training.initial import WEIGHTS_FOLDER
 

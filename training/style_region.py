@@ -5,14 +5,12 @@ Transfer", sec. 4): the features of a region alone make the Gram matrix that is 
 soft and may overlap; where none is white, the content stays.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
-
-from training.perceptual import gram_matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +23,6 @@ class StyleRegion:
     weight: float
     grams: Mapping[str, Tensor]
     guides: Mapping[str, Tensor | None]
-
-
-def style_grams(
-    walk: Callable[[Tensor, Callable[[str, Tensor], Tensor]], object], picture: Tensor, layers: Sequence[str]
-) -> dict[str, Tensor]:
-    """Return the Gram matrix (1, C, C) of a picture at each of `layers`, without keeping features in memory."""
-    grams = {}
-
-    def measure(layer: str, features: Tensor) -> Tensor:
-        if layer in layers:
-            grams[layer] = gram_matrix(features)
-        return features
-
-    walk(picture, measure)
-    return grams
 
 
 def mixed_region(grams: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> StyleRegion:

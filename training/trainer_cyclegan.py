@@ -1,26 +1,22 @@
-"""The loop of a CycleGAN: two optimisers in turn, a history of generated pictures, checkpoints that resume exactly."""
+"""The training of a CycleGAN: two optimisers in turn, a history of generated pictures."""
 
 import dataclasses
-import json
-import math
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.optim.swa_utils import AveragedModel
 
 from training.cyclegan import CycleGan
-from training.dataset import StepSampler, UnpairedDataset
+from training.dataset import UnpairedDataset
+from training.loop import RunPlan, TrainingLoop, average_of, set_learning_rate
 from training.objective import sheet
 from training.objective_cyclegan import DiscriminatorObjective, DomainTexture, GeneratorObjective
 from training.picture_buffer import PictureBuffer
 from training.recipe import CycleGanRecipe
-from training.run_folder import NETWORK_FILE, load_checkpoint, make_run_folder, save_checkpoint, save_network
-from training.trainer import NonFiniteLossError
+from training.run_folder import NETWORK_FILE
 
 # The generator of the other direction, which a style does not need but the cycle's figures do.
 UNPAINTER_FILE = "unpainter.safetensors"
@@ -32,11 +28,11 @@ CONSTANT_RATE_SHARE = 0.5
 BUFFER_STREAM = 2
 
 
-class CycleGanTrainer:
+class CycleGanTrainer(TrainingLoop[CycleGanRecipe]):
     """Train the generators of `networks` against the discriminators on the items of `dataset`.
 
-    As with `Trainer`, a run folder with a checkpoint is continued, bit for bit as if it had not been stopped (on CPUs).
-    Departure from the paper: what is kept are averages over the steps (EMA) of both generators, which flicker less.
+    The results are the painter, `NETWORK_FILE`, and the unpainter, `UNPAINTER_FILE`. Departure from the paper: what is
+    kept are averages over the steps (EMA) of both generators, which flicker less.
     """
 
     def __init__(
@@ -46,28 +42,13 @@ class CycleGanTrainer:
         *,
         recipe: CycleGanRecipe,
         fabric: Fabric,
-        run_folder: Path,
+        plan: RunPlan,
         previewed: tuple[Tensor, Tensor],
-        facts: dict[str, str],
         domain: DomainTexture | None = None,
-        workers: int = 0,
-        checkpoint_steps: int,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`previewed` are photographs and paintings (N, 3, side, side); `domain` is for a texture weight."""
-        self.recipe = recipe
-        self.step = 0
-        self.elapsed_s = 0.0
-        self.progress = 0.0
-        self.losses: dict[str, float] = {}
-        self._dataset = dataset
-        self._fabric = fabric
-        self._run_folder = run_folder
+        super().__init__(dataset, recipe=recipe, fabric=fabric, plan=plan)
         self._previewed = previewed
-        self._facts = facts
-        self._workers = workers
-        self._checkpoint_steps = checkpoint_steps
-        self._clock = clock
         self._buffers = {"painted": PictureBuffer(), "unpainted": PictureBuffer()}
         self._networks = {field.name: getattr(networks, field.name) for field in dataclasses.fields(networks)}
         for network in self._networks.values():
@@ -82,12 +63,7 @@ class CycleGanTrainer:
             discriminator_objective, _adam(discriminator_objective, recipe.discriminator_learning_rate)
         )
         self._optimizers = {"generators": generator_optimizer, "discriminators": discriminator_optimizer}
-        average = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema_decay)
-        self._averages = {
-            name: torch.optim.swa_utils.AveragedModel(self._networks[name], multi_avg_fn=average)
-            for name in ("painter", "unpainter")
-        }
-        make_run_folder(run_folder)
+        self._averages = {name: average_of(self._networks[name], recipe) for name in ("painter", "unpainter")}
         self._resume()
 
     @property
@@ -99,29 +75,6 @@ class CycleGanTrainer:
     def _rate_share(self) -> float:
         return min(1.0, (1 - self.progress) / (1 - CONSTANT_RATE_SHARE))
 
-    def run(self, *, minutes: float | None = None) -> Iterator[dict[str, float]]:
-        """Train to the recipe's steps, or to `minutes` with the schedule fitted to them; yield the terms of each step.
-
-        Raises:
-            NonFiniteLossError: the training diverged; the last checkpoint is left as it was.
-        """
-        if not minutes and not self.recipe.steps:
-            raise ValueError(f"the recipe {self.recipe.name} leaves its steps to a time budget; give minutes")
-        started_s = self._clock() - self.elapsed_s
-        batches = iter(self._loader())
-        while True:
-            self.elapsed_s = self._clock() - started_s
-            self.progress = min(1.0, self.elapsed_s / (minutes * 60) if minutes else self.step / self.recipe.steps)
-            if self.progress >= 1:
-                break
-            self.losses = self._train_step(self._fabric.to_device(next(batches)))
-            self.step += 1
-            if self.step % self._checkpoint_steps == 0:
-                self._save_checkpoint()
-            yield self.losses
-        self._save_checkpoint()
-        self._save_networks()
-
     @torch.no_grad()
     def preview(self) -> Tensor:
         """Return a sheet (3, H, W): photographs, painted, recovered; paintings, as photographs, recovered."""
@@ -131,17 +84,11 @@ class CycleGanTrainer:
         rows = [photographs, painted, unpainter(painted), paintings, unpainted, painter(unpainted)]
         return sheet([row.float() for row in rows]).cpu()
 
-    def _loader(self) -> DataLoader[dict[str, Tensor]]:
-        return DataLoader(
-            self._dataset,
-            batch_sampler=StepSampler(self.step, batch=self.recipe.batch, device=0, devices=1),
-            num_workers=self._workers,
-            pin_memory=self._fabric.device.type == "cuda",
-        )
-
     def _train_step(self, batch: dict[str, Tensor]) -> dict[str, float]:
-        _set_rate(self._optimizers["generators"], self.learning_rate)
-        _set_rate(self._optimizers["discriminators"], self.recipe.discriminator_learning_rate * self._rate_share)
+        set_learning_rate(self._optimizers["generators"], self.learning_rate)
+        set_learning_rate(
+            self._optimizers["discriminators"], self.recipe.discriminator_learning_rate * self._rate_share
+        )
         self._discriminators.requires_grad_(False)
         terms, painted, unpainted = self._generators(batch)
         weighted = torch.stack([self._weights[name] * term for name, term in terms.items()]).sum()
@@ -160,16 +107,7 @@ class CycleGanTrainer:
         self._fabric.backward(torch.stack(list(judged.values())).sum())
         norms["gradient of the discriminators"] = self._take_step("discriminators")
 
-        terms = terms | judged
-        # Read only now: one wait for the device a step.
-        values = torch.stack([*terms.values(), *norms.values()]).detach().tolist()
-        losses = dict(zip(terms, values, strict=False))
-        # The scaler of float16 looks for infinite gradients itself, and skips their steps.
-        checked = losses if self._scales_gradients else dict(zip(terms | norms, values, strict=True))
-        culprits = [name for name, value in checked.items() if not math.isfinite(value)]
-        if culprits:
-            raise NonFiniteLossError(f"{', '.join(culprits)} not finite at step {self.step}; lower the learning rate")
-        return losses
+        return self._checked(terms | judged, norms)
 
     def _take_step(self, side: str) -> Tensor:
         """Return the norm of the gradients that the step was taken with."""
@@ -180,27 +118,15 @@ class CycleGanTrainer:
         optimizer.zero_grad()
         return norm
 
-    @property
-    def _scales_gradients(self) -> bool:
-        return bool(self._fabric.strategy.precision.state_dict())
-
-    def _save_checkpoint(self) -> None:
-        state = {
+    def _state(self) -> dict[str, Any]:
+        return {
             "networks": {name: network.state_dict() for name, network in self._networks.items()},
             "averages": {name: average.state_dict() for name, average in self._averages.items()},
             "optimizers": {side: optimizer.state_dict() for side, optimizer in self._optimizers.items()},
             "buffers": {name: buffer.pictures for name, buffer in self._buffers.items()},
-            "precision": self._fabric.strategy.precision.state_dict(),
-            "losses": self.losses,
-            "step": self.step,
-            "elapsed_s": self.elapsed_s,
         }
-        save_checkpoint(self._run_folder, state, dataclasses.asdict(self.recipe))
 
-    def _resume(self) -> None:
-        state = load_checkpoint(self._run_folder, dataclasses.asdict(self.recipe), self._fabric.device)
-        if state is None:
-            return
+    def _load_state(self, state: dict[str, Any]) -> None:
         for name, network in self._networks.items():
             network.load_state_dict(state["networks"][name])
         for name, average in self._averages.items():
@@ -209,27 +135,9 @@ class CycleGanTrainer:
             optimizer.load_state_dict(state["optimizers"][side])
         for name, buffer in self._buffers.items():
             buffer.pictures = state["buffers"][name]
-        self._fabric.strategy.precision.load_state_dict(state["precision"])
-        self.losses = state["losses"]
-        self.step = state["step"]
-        self.elapsed_s = state["elapsed_s"]
 
-    def _save_networks(self) -> None:
-        metadata = {
-            **self._facts,
-            "network": type(self._networks["painter"]).__name__,
-            "recipe": json.dumps(dataclasses.asdict(self.recipe)),
-            "steps": str(self.step),
-            "minutes": f"{self.elapsed_s / 60:.1f}",
-            "losses": json.dumps(self.losses),
-        }
-        for name, file in (("unpainter", UNPAINTER_FILE), ("painter", NETWORK_FILE)):
-            save_network(self._run_folder / file, self._averages[name].module.state_dict(), metadata)
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+    def _results(self) -> dict[str, AveragedModel]:
+        return {UNPAINTER_FILE: self._averages["unpainter"], NETWORK_FILE: self._averages["painter"]}
 
 
 def _adam(objective: nn.Module, learning_rate: float) -> torch.optim.Adam:

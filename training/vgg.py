@@ -7,19 +7,13 @@ import torch
 from torch import nn
 from torchvision.models import VGG19_Weights
 
-from training.backbone import (
-    Backbone,
-    LayerChoice,
-    load_torchvision,
-    read_weights,
-    require_layers,
-    require_tensors,
-    torchvision_file,
-)
+from training.backbone import Backbone, LayerChoice, require_layers
+from training.backbone_weights import load_weights
 from training.perceptual import CONTENT_LAYER, STYLE_LAYERS
 
 # Convolutions of each stage up to relu5_1, torchvision's `vgg19().features` layout.
 _STAGES = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,))
+_PREFIX = "features."
 VGG19_TITLE = "VGG19"
 VGG19_LAYERS = LayerChoice(
     known=tuple(
@@ -46,22 +40,16 @@ class Vgg19(Backbone):
         with torch.device("meta"):  # no random weights first
             modules, names = build_stages(_STAGES)
         needed = nn.Sequential(*modules[: 1 + max(names.index(layer) for layer in layers)])
-        published = VGG19_Weights.IMAGENET1K_V1
-        if weights:
-            state = read_weights(weights, title=VGG19_TITLE)
-        else:
-            state = load_torchvision(
-                published, title=VGG19_TITLE, remedy="a local file is taken with --vgg FILE.safetensors"
-            )
-        own = {f"features.{key}": tensor for key, tensor in needed.state_dict().items()}
-        require_tensors(state, own, source=weights or torchvision_file(published), title=VGG19_TITLE)
-        needed.load_state_dict({key.removeprefix("features."): state[key].float() for key in own}, assign=True)
-        super().__init__(
-            list(needed),
-            names[: len(needed)],
-            layers=layers,
+        state, weights_name = load_weights(
+            {f"{_PREFIX}{key}": tensor for key, tensor in needed.state_dict().items()},
+            weights,
+            published=VGG19_Weights.IMAGENET1K_V1,
             title=VGG19_TITLE,
-            weights_name=weights.name if weights else f"torchvision {published}",
+            option="--vgg FILE.safetensors",
+        )
+        needed.load_state_dict({key.removeprefix(_PREFIX): tensor for key, tensor in state.items()}, assign=True)
+        super().__init__(
+            list(needed), names[: len(needed)], layers=layers, title=VGG19_TITLE, weights_name=weights_name
         )
 
 

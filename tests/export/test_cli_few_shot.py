@@ -1,4 +1,4 @@
-"""`stylize-train few-shot`: a video and keyframes in, one verified ONNX file out that every command runs."""
+"""`stylize-train few-shot`: a video and key frames in, one verified ONNX file out that every command runs."""
 
 from collections.abc import Callable
 from pathlib import Path

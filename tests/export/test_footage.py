@@ -1,4 +1,4 @@
-"""A video and its keyframes become pairs of pictures that belong together, as the network will see them."""
+"""A video and its key frames become pairs of pictures that belong together, as the network will see them."""
 
 from pathlib import Path
 

@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime.cli import main
-from realtime.motion import write_flow
 from tests.media import write_clip
 
 Picture = NDArray[np.uint8]
@@ -97,7 +96,8 @@ def test_true_motion_is_used_where_it_is_given(folder: Path, capsys: pytest.Capt
     (folder / "wrong").mkdir()
     for number in range(FRAMES - 1):
         for name, x in (("right", -PAN_PX), ("wrong", -PAN_PX - 0.6)):
-            write_flow(folder / name / f"{number:04}.flo", np.full((*SIZE[::-1], 2), (x, 0), np.float32))
+            flow = np.full((*SIZE[::-1], 2), (x, 0), np.float32)
+            cv2.writeOpticalFlow(str(folder / name / f"{number:04}.flo"), flow)
 
     right, wrong = (_json(capsys, "in.mkv", "rough.mkv", "--flow", name) for name in ("right", "wrong"))
 
@@ -159,7 +159,7 @@ def test_what_cannot_be_compared_is_one_clear_line(
     (folder / "text.mkv").write_text("no video")
     for name, shape in (("small", (3, 4, 2)), ("few", (*SIZE[::-1], 2))):
         (folder / name).mkdir()
-        write_flow(folder / name / "0.flo", np.zeros(shape, np.float32))
+        cv2.writeOpticalFlow(str(folder / name / "0.flo"), np.zeros(shape, np.float32))
     (folder / "broken").mkdir()
     (folder / "broken" / "0.flo").write_text("no flow")
 

@@ -1,10 +1,14 @@
-"""A style picture, photographs and weights of VGG19 for the tests: random, tiny, made once."""
+"""A style picture, photographs, a video and weights of VGG19 for the tests: random and tiny."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.media import MediaWriter
+from tests.training.keyframe_command import QUICK, Run
 
 # Widths of the convolutions up to relu4_1 by their names in torchvision's file.
 VGG_CONVOLUTIONS = {
@@ -55,3 +59,33 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cells = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
         image.fromarray(cells).resize((40, 32), image.Resampling.BICUBIC).save(folder / f"{seed}.png")
     return folder
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Return a video of two scenes of 12 frames, the second one brighter and moving."""
+    image = pytest.importorskip("PIL.Image", reason="training needs Pillow: pip install stylecast[train]")
+    scenes = [np.random.default_rng(seed).integers(0, 256, (12, 24, 3), dtype=np.uint8) for seed in range(2)]
+
+    def picture(number: int, size: tuple[int, int]) -> "np.ndarray[Any, Any]":
+        wide = image.fromarray(scenes[number // 12]).resize((2 * size[0], size[1]), image.Resampling.NEAREST)
+        return np.asarray(wide)[:, number : number + size[0]]
+
+    writer = MediaWriter(tmp_path / "clip.mp4")
+    writer.video(pts=range(24), size=(64, 48), picture=picture)
+    writer.write()
+    return tmp_path / "clip.mp4"
+
+
+@pytest.fixture
+def run_keyframe(vgg_file: Path, pictures: Path, tmp_path: Path) -> Run:
+    """Stylise picture 0 like picture 1 into `out.png`; returns the exit code."""
+    from export import cli_keyframe
+
+    def run(*more: object, content: Path = pictures / "0.png", styles: tuple[object, ...] = ()) -> int:
+        chosen = styles or (pictures / "1.png",)
+        output = ("-o", tmp_path / "out.png") if "-o" not in more else ()
+        arguments = (content, *chosen, *output, "--vgg", vgg_file, *QUICK, *more)
+        return cli_keyframe.main([str(argument) for argument in arguments])
+
+    return run

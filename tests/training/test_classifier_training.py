@@ -25,8 +25,8 @@ from training.classifier_report import (  # noqa: E402
 from training.classifier_training import ClassifierSettings, ClassifierTrainer, confusion_matrix  # noqa: E402
 from training.classify_data import LabelledData, load_data  # noqa: E402
 from training.hardware import Hardware, open_fabric  # noqa: E402
+from training.loop import NonFiniteLossError  # noqa: E402
 from training.run_folder import CHECKPOINT_FILE, NETWORK_FILE  # noqa: E402
-from training.trainer import NonFiniteLossError  # noqa: E402
 
 CLASS_COLORS = {"blue": (40, 60, 200), "green": (40, 200, 60), "red": (200, 40, 60)}
 PICTURES_PER_CLASS = 10

@@ -1,4 +1,4 @@
-"""Few-shot training: what a step sees belongs together, and a look is learned that holds between the keyframes."""
+"""Few-shot training: what a step sees belongs together, and a look is learned that holds between the key frames."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +89,7 @@ def test_moved_picture_is_the_photograph_along_the_flow(
 
 
 def test_moments_go_with_the_keyframe_nearest_to_them() -> None:
-    """A picture of grey level n is frame n; keyframes are their frames."""
+    """A picture of grey level n is frame n; key frames are their frames."""
     grey = [np.full((HEIGHT, WIDTH, 3), n, dtype=np.uint8) for n in range(FRAMES)]
     nothing = np.zeros((HEIGHT, WIDTH, 2), dtype=np.float32)
     footage = Footage(

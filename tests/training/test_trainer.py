@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from training.adain import SlimAdainNetwork  # noqa: E402
 from training.comparison import GramComparison  # noqa: E402
 from training.dataset import StepDataset  # noqa: E402
 from training.hardware import Hardware, feature_dtype, open_fabric  # noqa: E402
+from training.loop import NonFiniteLossError, RunPlan  # noqa: E402
 from training.network import SlimNetwork  # noqa: E402
 from training.objective_adain import AdainObjective  # noqa: E402
 from training.objective_feedforward import FeedForwardObjective  # noqa: E402
@@ -26,7 +28,7 @@ from training.perceptual import STYLE_LAYERS  # noqa: E402
 from training.photograph import PictureFolder, list_pictures  # noqa: E402
 from training.recipe import AdainRecipe, FeedForwardRecipe  # noqa: E402
 from training.run_folder import CHECKPOINT_FILE, NETWORK_FILE  # noqa: E402
-from training.trainer import NonFiniteLossError, Trainer  # noqa: E402
+from training.trainer import Trainer  # noqa: E402
 from training.vgg import Vgg19  # noqa: E402
 
 STEPS = 4
@@ -55,7 +57,7 @@ def make(vgg_file: Path, pictures: Path, tmp_path: Path) -> Make:
         precision: str = "fp32",
         workers: int = 0,
         checkpoint_steps: int = 100,
-        options: dict[str, Any] | None = None,
+        clock: Callable[[], float] = time.monotonic,
         **changes: Any,
     ) -> Trainer:
         torch.manual_seed(5)
@@ -95,11 +97,13 @@ def make(vgg_file: Path, pictures: Path, tmp_path: Path) -> Make:
             ),
             recipe=recipe,
             fabric=fabric,
-            run_folder=tmp_path / folder,
-            facts={"vgg": vgg.weights_name},
-            workers=workers,
-            checkpoint_steps=checkpoint_steps,
-            **(options or {}),
+            plan=RunPlan(
+                folder=tmp_path / folder,
+                facts={"vgg": vgg.weights_name},
+                workers=workers,
+                checkpoint_steps=checkpoint_steps,
+                clock=clock,
+            ),
         )
 
     return make_trainer
@@ -252,14 +256,14 @@ def _clock_of_ten_seconds() -> Callable[[], float]:
 
 
 def test_time_budget_ends_the_run_and_what_was_spent_before_counts(make: Make) -> None:
-    trainer = make(steps=0, checkpoint_steps=1, options={"clock": _clock_of_ten_seconds()})
+    trainer = make(steps=0, checkpoint_steps=1, clock=_clock_of_ten_seconds())
     steps = trainer.run(minutes=1.0)
     for _ in range(3):
         next(steps)
     steps.close()
     assert trainer.elapsed_s == 30
 
-    resumed = make(steps=0, options={"clock": _clock_of_ten_seconds()})
+    resumed = make(steps=0, clock=_clock_of_ten_seconds())
     rates = [resumed.learning_rate for _ in resumed.run(minutes=1.0)]
 
     assert (resumed.step, resumed.elapsed_s) == (5, 60)

@@ -13,6 +13,7 @@ from realtime.live_source import PushSource
 from realtime.serve_settings import ServeSettings
 from realtime.web import serve
 
+from .clients import Clients
 from .fake_session import FPS, FakeSession, moving_bar
 
 if TYPE_CHECKING:
@@ -48,6 +49,19 @@ def start(session: FakeSession, tmp_path: Path) -> Iterator[Callable[..., "WebSe
     yield start_server
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def clients() -> Iterator[Clients]:
+    clients = Clients()
+    yield clients
+    clients.close_all()
+
+
+@pytest.fixture
+def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the small pictures of the fake session fill what is held back for a client within a few frames."""
+    monkeypatch.setattr("realtime.web.server.SEND_BUFFER_BYTES", 4096)
 
 
 @pytest.fixture(scope="session")

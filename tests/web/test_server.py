@@ -1,4 +1,4 @@
-"""The running server: feeds, slow clients, tokens, and that nothing is left when it has ended."""
+"""The running server: pages, addresses, tokens, and that nothing is left when it has ended."""
 
 import http.client
 import json
@@ -9,16 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import av
-import cv2
-import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="the page needs the extra [web]")
@@ -26,76 +22,18 @@ pytest.importorskip("starlette", reason="the page needs the extra [web]")
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from numpy.typing import NDArray
 
 import realtime
 from realtime.errors import UsageError
 from realtime.serve_settings import ServeSettings
-from realtime.web import app, limits, serve
-from realtime.web.relay import BOUNDARY
+from realtime.web import limits, serve
 from realtime.web.server import WebServer
 
-from .fake_session import FPS, GREY, HEIGHT, WIDTH, FakeSession, wait_until
+from .clients import TIMEOUT_S, Clients, stalled_client
+from .fake_session import FakeSession
 from .watched_server import CONTROL_ADDRESS
 
-TIMEOUT_S = 10
 Start = Callable[..., WebServer]
-
-
-class Clients:
-    """HTTP connections to a server, closed in the end or one by one."""
-
-    def __init__(self) -> None:
-        self._open: dict[http.client.HTTPResponse, http.client.HTTPConnection] = {}
-
-    def get(self, server: WebServer, path: str) -> http.client.HTTPResponse:
-        return self._request(server, "GET", path)
-
-    def head(self, server: WebServer, path: str) -> http.client.HTTPResponse:
-        return self._request(server, "HEAD", path)
-
-    def post(self, server: WebServer, path: str, content: object) -> http.client.HTTPResponse:
-        headers = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{server.port}"}
-        return self._request(server, "POST", path, json.dumps(content), headers)
-
-    def close(self, response: http.client.HTTPResponse) -> None:
-        response.close()
-        self._open.pop(response).close()
-
-    def close_all(self) -> None:
-        for response in list(self._open):
-            self.close(response)
-
-    def _request(self, server: WebServer, method: str, path: str, *rest: Any) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_S)
-        connection.request(method, path, *rest)
-        response = connection.getresponse()
-        self._open[response] = connection
-        return response
-
-
-@pytest.fixture
-def clients() -> Iterator[Clients]:
-    clients = Clients()
-    yield clients
-    clients.close_all()
-
-
-def _parts(response: http.client.HTTPResponse) -> Iterator[tuple[dict[str, str], NDArray[np.uint8]]]:
-    """Yield head and picture, (H, W, 3) RGB, of each part, as a player reads them."""
-    while True:
-        boundary = response.readline().strip()
-        assert boundary == f"--{BOUNDARY}".encode()
-        head = dict(line.decode().split(": ", 1) for line in iter(lambda: response.readline().strip(), b""))
-        content = response.read(int(head["Content-Length"]))
-        assert response.readline() == b"\r\n"
-        yield head, cv2.cvtColor(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-
-
-def _bar_px(picture: NDArray[np.uint8]) -> int:
-    """Return where the middle of the moving bar is."""
-    line = picture[HEIGHT // 2].sum(-1, dtype=np.int32)
-    return round(float(np.flatnonzero(2 * line > line.max() + np.median(line)).mean()))
 
 
 def _open_sockets() -> int:
@@ -120,71 +58,6 @@ def _own_certificate() -> bytes:
     encoding = serialization.Encoding.PEM
     private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return certificate.public_bytes(encoding) + private
-
-
-@pytest.fixture
-def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the small pictures of the fake session fill what is held back for a client within a few frames."""
-    monkeypatch.setattr("realtime.web.server.SEND_BUFFER_BYTES", 4096)
-
-
-def _stalled_client(server: WebServer) -> socket.socket:
-    """Return a client that has asked for the feed and never reads."""
-    client = socket.create_connection(("127.0.0.1", server.port))
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.sendall(b"GET /feed.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    return client
-
-
-def test_the_feed_moves(start: Start, clients: Clients) -> None:
-    response = clients.get(start(), "/feed.mjpg")
-    parts = _parts(response)
-
-    pictures = [next(parts)[1] for _ in range(5)]
-
-    assert response.getheader("content-type") == f"multipart/x-mixed-replace; boundary={BOUNDARY}"
-    assert pictures[0].shape == (HEIGHT, WIDTH, 3)
-    assert len({_bar_px(picture) for picture in pictures}) == len(pictures)
-
-
-def test_the_feed_for_comparing_has_the_input_on_the_left(start: Start, clients: Clients) -> None:
-    head, picture = next(_parts(clients.get(start(), "/feed.mjpg?view=both")))
-
-    assert int(head["X-Input-Width"]) == WIDTH
-    assert picture.shape == (HEIGHT, 2 * WIDTH, 3)
-    left, right = np.median(picture[:, :WIDTH], (0, 1)), np.median(picture[:, WIDTH:], (0, 1))
-    assert np.abs(left - GREY).max() < 8
-    assert right[2] > 2 * right[0]
-
-
-def test_the_feed_tells_when_its_pictures_were_captured(start: Start, clients: Clients) -> None:
-    began_s = time.time()
-    parts = _parts(clients.get(start(), "/feed.mjpg"))
-
-    captured_s = [float(next(parts)[0]["X-Timestamp"]) for _ in range(5)]
-
-    assert began_s - 1 < captured_s[0]
-    assert captured_s[-1] <= time.time()
-    assert captured_s == sorted(set(captured_s))
-
-
-def test_an_unknown_view_is_refused(start: Start, clients: Clients) -> None:
-    assert clients.get(start(), "/feed.mjpg?view=../x").status == 400
-
-
-def test_ffmpeg_plays_the_feed_as_obs_and_players_do(start: Start) -> None:
-    with av.open(f"{start().address}feed.mjpg", timeout=TIMEOUT_S) as container:
-        frames = [frame for frame, _ in zip(container.decode(video=0), range(3), strict=False)]
-
-    assert {(frame.width, frame.height) for frame in frames} == {(WIDTH, HEIGHT)}
-
-
-@pytest.mark.parametrize("path", ["/feed.mjpg", "/events"])
-def test_asking_for_the_head_of_a_stream_ends(start: Start, clients: Clients, path: str) -> None:
-    response = clients.head(start(), path)
-
-    assert response.status == 200
-    assert response.read() == b""
 
 
 def test_an_upload_that_stops_halfway_is_cut_off(
@@ -222,46 +95,6 @@ def test_a_fault_of_the_camera_is_told_in_words(start: Start, session: FakeSessi
 
 
 @pytest.mark.usefixtures("small_buffers")
-def test_a_client_that_does_not_read_delays_nobody(start: Start, session: FakeSession, clients: Clients) -> None:
-    server = start()
-    stalled = [_stalled_client(server) for _ in range(2)]
-    parts = _parts(clients.get(server, "/feed.mjpg"))
-    next(parts)
-    before, began_s = session.frames, time.monotonic()
-
-    pictures = [next(parts) for _ in range(FPS)]
-
-    made = session.frames - before
-    assert len(pictures) >= 0.6 * made  # 1.0 on an idle machine
-    assert time.monotonic() - began_s < TIMEOUT_S
-    for client in stalled:
-        client.close()
-
-
-def test_frames_are_taken_only_while_somebody_looks(start: Start, session: FakeSession, clients: Clients) -> None:
-    server = start()
-    assert not session.subscriptions
-
-    for _ in range(2):  # the second reader finds what the first has left
-        response = clients.get(server, "/feed.mjpg")
-        next(_parts(response))
-        assert [subscription.name for subscription in session.subscriptions] == ["web"]
-        clients.close(response)
-        wait_until(lambda: not session.subscriptions)
-
-
-def test_the_number_of_streams_is_bounded(start: Start, monkeypatch: pytest.MonkeyPatch, clients: Clients) -> None:
-    monkeypatch.setattr(app, "STREAMS_MAX", 2)
-    server = start()
-    open_feeds = [clients.get(server, "/feed.mjpg") for _ in range(2)]
-    wait_until(lambda: clients.get(server, "/feed.mjpg").status == 503)
-
-    clients.close(open_feeds[0])
-
-    wait_until(lambda: clients.get(server, "/feed.mjpg").status == 200)
-
-
-@pytest.mark.usefixtures("small_buffers")
 @pytest.mark.parametrize("client", ["feed.mjpg", "events", "stalled", "half a request"])
 def test_nothing_is_left_when_it_has_ended(
     session: FakeSession, clients: Clients, caplog: pytest.LogCaptureFixture, client: str
@@ -270,7 +103,7 @@ def test_nothing_is_left_when_it_has_ended(
     server = serve(session, ServeSettings(port=0))
     connection: socket.socket | None = None
     if client == "stalled":
-        connection = _stalled_client(server)
+        connection = stalled_client(server)
         time.sleep(2)  # until all buffers are full, asyncio's too
     elif client == "half a request":
         connection = socket.create_connection(("127.0.0.1", server.port))

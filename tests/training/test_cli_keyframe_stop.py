@@ -1,0 +1,90 @@
+"""`stylize-keyframe` interrupted: nothing is lost, and the same command goes on."""
+
+import signal
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
+
+from tests.training.keyframe_command import Run  # noqa: E402
+from training.keyframe import Keyframe  # noqa: E402
+
+pytestmark = [
+    pytest.mark.usefixtures("_restored_signals"),
+    pytest.mark.skipif(
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+        reason="interrupts are ignored, as in a job in the background",
+    ),
+]
+
+
+@pytest.fixture
+def _restored_signals() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def _interrupt() -> None:
+    """Call the handler as Ctrl-C would. A real signal crashes a process in which OpenVINO has ended a thread."""
+    handler = signal.getsignal(signal.SIGINT)
+    assert callable(handler)
+    handler(signal.SIGINT, None)
+
+
+def test_ctrl_c_saves_the_best_so_far_and_the_same_command_goes_on(
+    run_keyframe: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_keyframe("-o", tmp_path / "whole.png", "--iterations", "6") == 0
+    whole_run = Keyframe.run
+
+    def interrupted(keyframe: Keyframe) -> Iterator[Any]:
+        yield from islice(whole_run(keyframe), 3)
+        _interrupt()
+        yield from islice(whole_run(keyframe), 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyframe, "run", interrupted)
+        state = ("--resume", tmp_path / "state.pt", "--iterations", "6")
+        assert run_keyframe(*state) == 130
+    assert "stopped" in capsys.readouterr().err
+    assert (tmp_path / "out.png").is_file()
+
+    assert run_keyframe(*state) == 0
+
+    assert (tmp_path / "out.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
+
+
+def test_a_stopped_series_goes_on_where_it_was(
+    run_keyframe: Run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = ("--auto", "2", "--iterations", "4")
+    assert run_keyframe(*series, "-o", tmp_path / "whole", content=clip) == 0
+    whole_run = Keyframe.run
+    runs = []
+
+    def interrupted(keyframe: Keyframe) -> Iterator[Any]:
+        runs.append(keyframe)
+        for count, step in enumerate(whole_run(keyframe)):
+            if len(runs) == 2 and count == 2:
+                _interrupt()
+            yield step
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyframe, "run", interrupted)
+        state = ("--resume", tmp_path / "state.pt", "-o", tmp_path / "keys")
+        assert run_keyframe(*series, *state, content=clip) == 130
+
+    assert run_keyframe(*series, *state, content=clip) == 0
+
+    whole, resumed = (
+        {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()} for folder in ("whole", "keys")
+    )
+    assert resumed == whole
+    assert not list(tmp_path.glob("state*.pt"))
