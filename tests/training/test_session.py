@@ -149,6 +149,18 @@ def test_killed_training_continues_to_the_weights_of_one_that_was_not(
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_processes_that_read_pictures_change_nothing(pictures: Path, vgg_file: Path, tmp_path: Path) -> None:
+    recipe = _write(RECIPE, tmp_path / "recipe.toml")
+    for run in ("alone", "helped"):
+        words = _command(recipe, pictures, vgg_file, tmp_path / run, "--workers", "2" if run == "helped" else "0")
+        # A process of its own: torch leaves a handler for the end of its workers behind, and Linux 6.18 has killed the
+        # whole test run on delivering SIGCHLD to it.
+        subprocess.run([sys.executable, "-m", "training", *words], cwd=ROOT, check=True)
+
+    alone, helped = (load_file(tmp_path / run / NETWORK_FILE) for run in ("alone", "helped"))
+    assert all(torch.equal(alone[name], helped[name]) for name in alone)
+
+
 @pytest.mark.slow
 def test_two_devices_share_a_batch_out_and_learn_what_one_does(pictures: Path, vgg_file: Path, tmp_path: Path) -> None:
     one, two = (

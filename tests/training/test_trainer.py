@@ -170,14 +170,6 @@ def test_same_seed_gives_the_same_weights_and_another_seed_others(make: Make, tm
     assert not _are_equal(_weights(tmp_path / "first"), _weights(tmp_path / "other"))
 
 
-def test_processes_that_read_pictures_change_nothing(make: Make, tmp_path: Path) -> None:
-    alone = list(make("alone").run())
-    helped = list(make("helped", workers=2).run())
-
-    assert alone == helped
-    assert _are_equal(_weights(tmp_path / "alone"), _weights(tmp_path / "helped"))
-
-
 @pytest.mark.parametrize(
     ("recipe", "precision", "stopped_after"),
     [(FEED_FORWARD, "fp32", 1), (FEED_FORWARD, "fp32", 3), (FEED_FORWARD, "bf16", 2), (ADAIN, "fp32", 2)],
