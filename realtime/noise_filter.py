@@ -17,10 +17,8 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from .luminance_history import warp
-from .small_grey import small_grey
+from .small_grey import FLOW_SHORT_SIDE_MIN_PX, small_grey
 
-# DIS needs some pixels for its pyramid; smaller pictures are left as they are.
-SHORT_SIDE_MIN_PX = 16
 # After a gap as long as this the history is of no use.
 GAP_MAX_S = Fraction(1)
 # What stands still is judged in blocks of this many pixels of the small picture, its motion by the mean over so many
@@ -70,7 +68,7 @@ class NoiseFilter:
             past is not None
             and past.rgb.shape == rgb.shape
             and 0 < pts_s - past.pts_s <= GAP_MAX_S
-            and min(grey.shape) >= SHORT_SIDE_MIN_PX
+            and min(grey.shape) >= FLOW_SHORT_SIDE_MIN_PX
         ):
             filtered = _averaged(rgb, past.rgb, self._still(grey, past.grey, scale=rgb.shape[1] / grey.shape[1]))
         self._past = _Past(filtered, grey, pts_s)

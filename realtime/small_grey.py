@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 # Flow is computed on the input at half size, and halved again while it is larger than this. DIS on 320x180 instead of
 # 640x360 pictures, down to the same size, costs half for a frame of 1280x720.
 FLOW_SHORT_SIDE_MAX_PX = 270
+# DIS needs some pixels for its pyramid; motion of smaller pictures cannot be told.
+FLOW_SHORT_SIDE_MIN_PX = 16
 
 
 def small_grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

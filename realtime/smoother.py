@@ -4,9 +4,9 @@ The last smoothed picture is warped along the flow of the input and blended with
 size, so that strokes are carried sharply, what is left of the colours at a quarter, where it costs next to nothing.
 
 Measured on 16 frames of seven sequences at 640x360 (four of DAVIS, three of still cameras), a style trained for
-coherence against one that was not: flicker removed frame by frame 58 %, smoothed 85 % (73 % at least; DAVIS 89 %) at
-96 % of the sharpness (91 % at least). A plain average along the flow that removes as much keeps 85 % (68 % at least).
-`benchmarks/smoothing.py`.
+coherence against one that was not: flicker removed frame by frame 59 %, smoothed and with `noise_filter.py` before the
+network 87 % (74 % at least), at 96 % of the sharpness (91 % at least). A plain average along the flow that removes as
+much keeps 85 % (68 % at least). `benchmarks/smoothing.py`.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,8 @@ from numpy.typing import NDArray
 
 from .luminance_history import FIXED_ONE, LuminanceHistory, clamp, warp
 from .scene_cut import SceneCutDetector
-from .small_grey import reduced, small_grey
+from .small_grey import FLOW_SHORT_SIDE_MIN_PX, reduced, small_grey
 
-# DIS needs some pixels for its pyramid; smaller pictures are left as they are.
-FLOW_SHORT_SIDE_MIN_PX = 16
 # DIS stops at half of that size: at 640x360 82 instead of 76 % of the flicker removed at 96 instead of 93 % of the
 # sharpness, against a quarter.
 FLOW_FINEST_SCALE = 1
