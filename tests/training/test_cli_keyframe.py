@@ -179,10 +179,30 @@ def test_key_frames_are_named_by_number_and_follow_one_another_within_a_scene(
     assert run("--auto", "4", "-o", tmp_path / "keys", "--report", tmp_path / "report.json", content=clip) == 0
 
     made = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["keyframes"]
-    names = sorted(path.name for path in (tmp_path / "keys").iterdir())
+    names = sorted(path.name for path in (tmp_path / "keys").glob("*.png"))
     assert names == [f"{figures['frame']:06}.png" for figures in made]
     assert [figures["frame"] < 12 for figures in made] == [True, True, False, False]
     assert [figures["follows"] for figures in made] == [False, True, False, True]
+
+
+def test_frames_are_painted_by_number_as_those_that_are_chosen(run: Run, clip: Path, tmp_path: Path) -> None:
+    assert run("--auto", "3", "-o", tmp_path / "keys", content=clip) == 0
+    chosen = sorted((tmp_path / "keys").glob("*.png"))
+    numbers = ",".join(path.stem for path in reversed(chosen))
+
+    assert run("--frames", numbers, "-o", tmp_path / "named", content=clip) == 0
+
+    named = sorted((tmp_path / "named").glob("*.png"))
+    assert [path.name for path in named] == [path.name for path in chosen]
+    assert [path.read_bytes() for path in named] == [path.read_bytes() for path in chosen]
+
+
+def test_a_frame_that_the_video_does_not_have_is_told(
+    run: Run, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--frames", "3,24", "-o", tmp_path / "keys", content=clip) == 1
+
+    assert "has no frame 24; its last one is 23" in capsys.readouterr().err
 
 
 def test_a_series_without_following_starts_from_the_content(run: Run, clip: Path, tmp_path: Path) -> None:
@@ -208,14 +228,15 @@ def test_a_stopped_series_goes_on_where_it_was(
     def interrupted(keyframe: Keyframe) -> Iterator[Any]:
         runs.append(keyframe)
         for count, step in enumerate(whole_run(keyframe)):
-            if len(runs) == 2 and count == 2:
-                _interrupt()
             yield step
+            if len(runs) == 2 and count == 1:
+                _interrupt()
 
     with monkeypatch.context() as patch:
         patch.setattr(Keyframe, "run", interrupted)
         state = ("--resume", tmp_path / "state.pt", "-o", tmp_path / "keys")
         assert run(*series, *state, content=clip) == 130
+    assert len(list((tmp_path / "keys").glob("*.png"))) == 1, "an unfinished picture would pass for a finished one"
 
     assert run(*series, *state, content=clip) == 0
 
@@ -224,6 +245,44 @@ def test_a_stopped_series_goes_on_where_it_was(
     )
     assert resumed == whole
     assert not list(tmp_path.glob("state*.pt"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (("--iterations", "3"), "painted with other values of: iterations;"),
+        (("--start", "content"), "painted with other values of: start;"),
+        (("--frames", "3,15,21"), "painted with other values of: frames;"),
+        (("--frames", "3,16"), "000015.png is none of the frames 3, 16"),
+    ],
+)
+def test_a_series_does_not_go_on_with_pictures_of_another_one(
+    run: Run, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: tuple[str, ...], told: str
+) -> None:
+    series = ("--frames", "3,15", "--resume", tmp_path / "state.pt", "-o", tmp_path / "keys")
+    assert run(*series, content=clip) == 0
+    painted = (tmp_path / "keys" / "000015.png").read_bytes()
+    capsys.readouterr()
+
+    assert run(*series, *changed, content=clip) == 2
+
+    assert told in capsys.readouterr().err
+    assert (tmp_path / "keys" / "000015.png").read_bytes() == painted
+    assert not (tmp_path / "keys" / "000021.png").exists()
+
+
+def test_a_series_does_not_go_on_with_another_painting_or_without_a_record(
+    run: Run, clip: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    series = ("--frames", "3,15", "--resume", tmp_path / "state.pt", "-o", tmp_path / "keys")
+    assert run(*series, content=clip) == 0
+
+    assert run(*series, content=clip, styles=(pictures / "2.png",)) == 2
+    assert "painted with other values of: style;" in capsys.readouterr().err
+
+    (tmp_path / "keys" / "series.json").unlink()
+    assert run(*series, content=clip) == 2
+    assert "no series.json that tells how they were painted" in capsys.readouterr().err
 
 
 def test_pictures_in_the_folder_are_kept(
@@ -300,7 +359,7 @@ def test_an_output_that_exists_is_kept(run: Run, tmp_path: Path, capsys: pytest.
         (("--mask", "{folder}/none.png"), "none.png"),
         (("--start", "previous"), "--auto N"),
         (("--auto", "2", "--plot", "{folder}/plot.png"), "show one picture"),
-        (("--auto", "2", "-o", "{pictures}/4.png"), "needs a folder"),
+        (("--auto", "2", "-o", "{pictures}/4.png"), "need a folder"),
         (("--auto", "2", "-o", "{folder}/keys"), "0.png"),
         (("--plot", "{folder}/plot.gif"), "must end in"),
     ],
