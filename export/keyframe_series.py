@@ -69,10 +69,10 @@ def make_series(job: KeyframeJob, start: Image.Image | None, interrupts: Interru
         if figures is None:
             interrupts.check()
             return
-        yield {"frame": frame.number, "follows": carried is not None, **figures}
-        interrupts.check()
         if state:
             state.unlink(missing_ok=True)
+        yield {"frame": frame.number, "follows": carried is not None, **figures}
+        interrupts.check()
         painted = read_image(output)
 
 
