@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     parser = make_keyframe_parser()
     options = parser.parse_args(arguments)
+    options.is_series = options.auto is not None or options.frames is not None
     if options.start is None:
-        options.start = "previous" if options.auto else "content"
+        options.start = "previous" if options.is_series else "content"
     return run_command(parser.prog, lambda interrupts: _run(options, interrupts))
 
 
@@ -39,7 +40,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     interrupts.check()
     start = None if options.start in START_NAMES else read_image(Path(options.start))
     job = KeyframeJob(options)
-    if options.auto:
+    if options.is_series:
         _make_series(job, start, interrupts)
     else:
         _make_one(job, start, interrupts)
@@ -61,9 +62,12 @@ def _make_one(job: "KeyframeJob", start: "Image | None", interrupts: Interrupts)
         previews=options.output,
         state=options.resume,
         stops=lambda: interrupts.received is not None,
+        keeps_unfinished=True,
     )
+    assert figures is not None  # it keeps what is unfinished, too
     _write_report(job, figures)
-    _require_finite(figures)
+    if figures["diverged"]:
+        raise StylizeError(f"{figures['diverged']}; the best picture until then is saved")
 
 
 def _make_series(job: "KeyframeJob", start: "Image | None", interrupts: Interrupts) -> None:
@@ -73,12 +77,6 @@ def _make_series(job: "KeyframeJob", start: "Image | None", interrupts: Interrup
     for figures in make_series(job, start, interrupts):
         made.append(figures)
         _write_report(job, {"keyframes": made})
-        _require_finite(figures)
-
-
-def _require_finite(figures: dict[str, Any]) -> None:
-    if figures["diverged"]:
-        raise StylizeError(f"{figures['diverged']}; the best picture until then is saved")
 
 
 def _write_report(job: "KeyframeJob", figures: dict[str, Any]) -> None:
@@ -96,7 +94,7 @@ def _write_report(job: "KeyframeJob", figures: dict[str, Any]) -> None:
 
 def _require_series(options: argparse.Namespace) -> None:
     """Refuse what means nothing for one picture, or for several."""
-    if options.auto and (options.plot or options.evolution):
-        raise UsageError("--plot and --evolution show one picture; leave them or --auto out")
-    if options.start == "previous" and not options.auto:
+    if options.is_series and (options.plot or options.evolution):
+        raise UsageError("--plot and --evolution show one picture; leave them, or --auto and --frames, out")
+    if options.start == "previous" and not options.is_series:
         raise UsageError("--start previous needs several pictures; add --auto N or give another start")

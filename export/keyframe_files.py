@@ -74,7 +74,7 @@ def write_whole(path: Path, write: Callable[[Path], None], *, overwrite: bool) -
 
 def require_files(options: argparse.Namespace) -> None:
     """Refuse, before anything slow is done, what could not be written at the end or would overwrite an input."""
-    if options.auto is None:
+    if not options.is_series:
         require_suffix(options.output, SAVE_OPTIONS)
     if options.plot is not None:
         require_suffix(options.plot, PLOT_SUFFIXES)
@@ -90,12 +90,12 @@ def require_files(options: argparse.Namespace) -> None:
     if any(named.count(path.resolve()) > 1 for path in written):
         raise UsageError("output, report, plots and state must be other files than the inputs, and different ones")
     # A run that is continued writes its last files again.
-    continues = options.resume is not None and (options.auto or options.resume.exists())
-    written_before = [] if continues else [*([] if options.auto else [options.output]), *sides]
+    continues = options.resume is not None and (options.is_series or options.resume.exists())
+    written_before = [] if continues else [*([] if options.is_series else [options.output]), *sides]
     taken = [path for path in written_before if path.exists()]
-    if options.auto and options.output.exists():
+    if options.is_series and options.output.exists():
         if not options.output.is_dir():
-            raise UsageError(f"{options.output} is a file; --auto needs a folder for its pictures")
+            raise UsageError(f"{options.output} is a file; --auto and --frames need a folder for their pictures")
         taken += [] if continues else sorted(options.output.glob("*.png"))
     if options.preview_every and not continues:
         taken += options.output.parent.glob(f"{glob.escape(options.output.stem)}-*x*-[0-9][0-9][0-9][0-9]*.png")

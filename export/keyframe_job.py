@@ -72,16 +72,18 @@ class KeyframeJob:
         previews: Path,
         state: Path | None,
         stops: Callable[[], bool],
-    ) -> dict[str, Any]:
+        keeps_unfinished: bool,
+    ) -> dict[str, Any] | None:
         """Optimise, save the best picture as `output`, and return the figures for the report.
 
         `previews` is the path before whose suffix the names of previews are told apart. `state` is where the state is
-        saved, and continued if there is one.
+        saved, and continued if there is one. Unless it `keeps_unfinished`, nothing else is saved where `stops` ended
+        it, and None returned.
 
         Where it `diverged`, which is None or tells how, the best picture until then is saved.
 
         Raises:
-            StylizeError: it diverged before there was a picture.
+            StylizeError: it diverged before there was a picture to keep.
         """
         options = self.options
         if state and state.exists():
@@ -97,6 +99,10 @@ class KeyframeJob:
             raise StylizeError(
                 f"{diverged}; nothing could be measured, the weights of the backbone may be damaged"
             ) from diverged
+        if not (finished or keeps_unfinished):
+            if diverged:
+                raise StylizeError(str(diverged)) from diverged
+            return None
         picture = keyframe.best_picture()
         # A run that is continued writes its files again; `require_files` has refused those of others.
         overwrite = options.overwrite or state is not None

@@ -21,7 +21,7 @@ SIZE_MIN_PX = 32
 def make_keyframe_parser() -> argparse.ArgumentParser:
     parser = make_parser("stylize-keyframe", "Stylise one picture, or frames of a video, by optimising its pixels.")
     add = parser.add_argument
-    add("content", type=path_argument, metavar="CONTENT", help="picture, or video with --at, --frame or --auto")
+    add("content", type=path_argument, metavar="CONTENT", help="picture, or video with --at or the like")
     add(
         "styles",
         type=_share_argument,
@@ -44,13 +44,16 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
         type=path_argument,
         required=True,
         metavar="FILE|DIR",
-        help="a PNG, JPEG or WebP; a folder with --auto",
+        help="a PNG, JPEG or WebP; a folder with --auto or --frames",
     )
     moment = parser.add_mutually_exclusive_group()
     moment.add_argument("--at", type=time_s, metavar="TIME", help="moment of the video (12.5 or 0:01:02.5)")
     moment.add_argument("--frame", type=_count, metavar="N", help="frame of the video, counted from 0")
     moment.add_argument(
         "--auto", type=_positive, metavar="N", help="N key frames of the video, sharp ones of every scene: 000123.png"
+    )
+    moment.add_argument(
+        "--frames", type=_numbers, metavar="N,N...", help="these frames of the video, counted from 0: 000123.png"
     )
     add("--size", type=_size, default=512, metavar="PX", help="short side of the result [%(default)s]")
     add("--style-size", type=_size, metavar="PX", help="short side of the style pictures beside it [--size]")
@@ -60,7 +63,7 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
     add(
         "--start",
         metavar="content|noise|previous|FILE",
-        help="first picture; previous is the key frame before, moved with the video [content; previous with --auto]",
+        help="first picture; previous is the key frame before, moved with the video [content; previous of several]",
     )
     add("--seed", type=_count, default=1, metavar="N", help="of the noise [%(default)s]")
     add("--style-weight", type=_weight, default=15.0, metavar="W", help="beside content's 1 [%(default)s]")
@@ -96,7 +99,7 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
         type=path_argument,
         metavar="FILE.pt",
         help=f"keep the state here, every {STATE_INTERVAL} iterations and at Ctrl-C; continue from it if there is one; "
-        "with --auto one for each key frame, and finished ones are kept",
+        "with --auto and --frames one for each key frame, and finished ones are kept",
     )
     add("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="of the backbone [%(default)s]")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="[%(default)s]")
@@ -166,6 +169,11 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
+
+
+def _numbers(text: str) -> list[int]:
+    """Parse the numbers of frames, in any order, as ascending ones."""
+    return sorted({_count(part) for part in text.split(",")})
 
 
 def _positive(text: str) -> int:

@@ -1,5 +1,6 @@
-"""Key frames of a whole video: chosen, and each painted from where the one before has left its strokes."""
+"""Several frames of a video, chosen here or named: each is painted from where the one before has left its strokes."""
 
+import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,12 @@ from PIL import Image
 
 from export.keyframe_files import read_image
 from export.keyframe_job import KeyframeJob
+from export.keyframe_record import begin_series
 from export.keyframe_start import StartCarrier
 from export.video_still import upright
+from realtime.clip_survey import survey_clip
 from realtime.command import Interrupts
+from realtime.errors import InputError
 from realtime.keyframe_choice import choose_keyframes
 from realtime.video_source import VideoFileSource
 
@@ -29,17 +33,22 @@ class SeriesFrame:
 
 
 def make_series(job: KeyframeJob, start: Image.Image | None, interrupts: Interrupts) -> Iterator[dict[str, Any]]:
-    """Choose and paint the key frames; yield the figures of each for the report.
+    """Choose and paint the frames; yield the figures of each for the report.
 
     `start` is the first picture of those that follow no other. With --resume each frame has a saved state of its own
     until it is finished, and finished ones are kept. An interrupt ends an optimisation between two iterations.
+
+    Raises:
+        StylizeError: the video cannot be read, or the folder holds pictures of something else.
     """
     options = job.options
     options.output.mkdir(exist_ok=True)
-    numbers = choose_keyframes(options.content, options.auto)
+    numbers = options.frames or _chosen(options, interrupts)
+    outputs = {number: options.output / f"{number:0{NAME_DIGITS}}.png" for number in numbers}
+    begin_series(job, numbers, list(outputs.values()))
     painted: Image.Image | None = None
     for frame in _frames(options.content, numbers, follows=options.start == "previous", check=interrupts.check):
-        output = options.output / f"{frame.number:0{NAME_DIGITS}}.png"
+        output = outputs[frame.number]
         state = options.resume and options.resume.with_stem(f"{options.resume.stem}-{output.stem}")
         if state and output.exists() and not state.exists():
             painted = read_image(output)
@@ -55,17 +64,28 @@ def make_series(job: KeyframeJob, start: Image.Image | None, interrupts: Interru
             previews=previews,
             state=state,
             stops=lambda: interrupts.received is not None,
+            keeps_unfinished=False,
         )
-        yield {"frame": frame.number, "follows": carried is not None, **figures}
-        interrupts.check()
+        if figures is None:
+            interrupts.check()
+            return
         if state:
             state.unlink(missing_ok=True)
+        yield {"frame": frame.number, "follows": carried is not None, **figures}
+        interrupts.check()
         painted = read_image(output)
+
+
+def _chosen(options: argparse.Namespace, interrupts: Interrupts) -> list[int]:
+    survey = survey_clip(options.content, check_stop=interrupts.check)
+    scenes = survey.scenes_in(range(len(survey.times_s)))
+    return choose_keyframes(options.content, options.auto, scenes=scenes, check_stop=interrupts.check)
 
 
 def _frames(path: Path, numbers: list[int], *, follows: bool, check: Callable[[], None]) -> Iterator[SeriesFrame]:
     """Yield the frames of `numbers`, upright; the video between them is looked at only if the next one `follows`."""
     carrier: StartCarrier | None = None
+    last = 0
     with VideoFileSource(path) as source:
         for frame in source:
             check()
@@ -79,3 +99,5 @@ def _frames(path: Path, numbers: list[int], *, follows: bool, check: Callable[[]
                 carrier = StartCarrier(picture) if follows else None
             if frame.index >= numbers[-1]:
                 return
+            last = frame.index
+    raise InputError(f"{path} has no frame {numbers[-1]}; its last one is {last}")

@@ -4,6 +4,10 @@ Maps are composed, and the painted picture is sampled once through the result, s
 carried (as EbSynth, Jamriska et al. 2019, does). Each composed map is refined against the key frame itself, so that
 errors do not add up; what has no origin in the key frame, or lost it, is looked up by its looks (`patch_search.py`)
 and carried from there on.
+
+Whatever changes a map apart from motion is seen as flicker. E_warp over the input's, of the first 22 frames of
+kite-surf (water) and 24 of breakdance: 1.83 and 0.31; refined slowly, 1.63; looked up only where motion breaks, too,
+1.37 and 0.27; with looks that lower trust less steeply, 1.06 and 0.24.
 """
 
 from dataclasses import dataclass
@@ -20,12 +24,16 @@ DISCONTINUITY_PX = 1.0
 # Grey levels by which frame and key frame may differ along the map before it counts half, after a Gaussian.
 RESIDUAL_HALF_TRUST = 12.0
 RESIDUAL_SIGMA_PX = 2.0
-# A refinement counts half at this distance, and is spread by a Gaussian so that the map stays smooth.
+# A refinement counts half at this distance, and is spread by a Gaussian so that the map stays smooth. Only a share is
+# taken in each frame: drift is still caught up with in a few frames, but what differs from frame to frame averages out.
 REFINEMENT_PX = 2.0
 REFINEMENT_SIGMA_PX = 1.5
-# Trust in the motion under which a pixel is looked up anew if it looks wrong, too. What was carried and looks right
-# counts so much at least, and what was found counts less, so that it gives way to the other key frame's carry.
+REFINEMENT_SHARE = 0.25
+# Trust in the motion under which a pixel is looked up anew if it looks wrong, too, in a frame in which motion breaks
+# there: elsewhere the eye follows it. What was carried and looks right counts so much at least, and what was found
+# counts less, so that it gives way to the other key frame's carry.
 LOST_TRUST = 0.1
+BROKEN_AGREEMENT = 0.5
 FOUND_TRUST = 0.02
 # Share of a neighbourhood of so many pixels whose origin does not move with the pixel: a smear.
 SMEAR_SHARE, SMEAR_WINDOW_PX = 0.6, 9
@@ -59,14 +67,15 @@ class MapCarrier:
     def step(self, rgb: NDArray[np.uint8], *, back: NDArray[np.float32], forth: NDArray[np.float32]) -> CarriedMap:
         """Go on to the next frame; `back` is its flow to the last one, `forth` the last one's flow to it."""
         self._displacement = back + _warp_map(self._displacement, back)
-        self._followed = np.minimum(warp(self._followed, back), _agreement(back, forth))
+        agreement = _agreement(back, forth)
+        self._followed = np.minimum(warp(self._followed, back), agreement)
         self._is_found = warp(self._is_found, back)
         self._refine(_grey(rgb))
         looks = self._looks(rgb)
         self._displacement, found = self._search.fill(
             rgb,
             self._displacement,
-            doubtful=(self._followed < LOST_TRUST) & (looks < 0.5),
+            doubtful=(self._followed < LOST_TRUST) & (looks < 0.5) & (agreement < BROKEN_AGREEMENT),
             useless=_leaves(self._displacement) | _smears(self._displacement),
         )
         self._followed = np.where(found, np.float32(1), self._followed)
@@ -85,18 +94,22 @@ class MapCarrier:
         better = self._residual(grey, refined) <= self._residual(grey, self._displacement)
         share = self._followed * better * np.exp2(-np.square(step).sum(axis=-1) / REFINEMENT_PX**2)
         share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), REFINEMENT_SIGMA_PX)
-        self._displacement = self._displacement + np.asarray(share)[..., np.newaxis] * step
+        self._displacement = self._displacement + REFINEMENT_SHARE * np.asarray(share)[..., np.newaxis] * step
 
     def _residual(self, grey: NDArray[np.uint8], displacement: NDArray[np.float32]) -> NDArray[np.float32]:
         there = warp(self._key_grey.astype(np.float32), displacement)
         return np.asarray(cv2.GaussianBlur(np.abs(there - grey), (0, 0), RESIDUAL_SIGMA_PX), dtype=np.float32)
 
     def _looks(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return how much the frame looks like the key frame along the map, (H, W) from 0 to 1."""
+        """Return how much the frame looks like the key frame along the map, (H, W) from 0 to 1.
+
+        Cauchy's weight: where both key frames look wrong, as on water, the tails of a Gaussian would let noise decide
+        between them.
+        """
         there = warp(self._key.astype(np.float32), self._displacement)
         difference = np.abs(there - rgb).max(axis=-1)
         residual = cv2.GaussianBlur(difference, (0, 0), RESIDUAL_SIGMA_PX)
-        return np.asarray(np.exp2(-np.square(residual / np.float32(RESIDUAL_HALF_TRUST))), dtype=np.float32)
+        return np.asarray(1 / (1 + np.square(residual / np.float32(RESIDUAL_HALF_TRUST))), dtype=np.float32)
 
 
 def enlarged_map(displacement: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

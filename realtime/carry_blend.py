@@ -1,11 +1,12 @@
 """Make a picture of what two painted key frames become at a frame between them.
 
-Tones cross over evenly in time, strokes in a shorter while around the middle, since strokes of two paintings on top of
-one another are neither; the contrast that mixing takes away is given back. Where one of the two is not to be trusted,
-the other one counts.
+They cross over evenly in time, and the contrast that mixing takes away is given back. Where one of the two is not to be
+trusted, the other one counts.
 
 Sharpness against frames that were each painted for themselves (DAVIS breakdance and kite-surf, a key frame every 13 and
-16 frames): plain mixing 90 and 82 %, with the contrast given back 95 and 90 %, with the strokes' own pace 97 and 95 %.
+16 frames): plain mixing 90 and 82 %, with the contrast given back 95 and 90 %. Strokes that crossed over in a shorter
+while around the middle were sharper by 2 and 3 %, but flickered there: E_warp over the input's 0.29 -> 0.36 and
+1.39 -> 1.61, the largest pair of breakdance 2.5 -> 3.6 times the median.
 """
 
 import cv2
@@ -14,14 +15,11 @@ from numpy.typing import NDArray
 
 from .carried_map import CarriedMap, enlarged_map
 
-# What is finer than this Gaussian, in pixels at a short side of 360, counts as strokes.
-STROKE_SIGMA_PX = 3.0
-# Exponent of the weights of strokes: 1 crosses over as tones do, more is a faster change.
-STROKE_SHARPNESS = 3.0
 # Two that are both without trust still share by time.
 TRUST_MIN = 1e-3
 TRUST_SIGMA_PX = 1.5
-# Window of the contrast that is kept, variance (grey levels squared) under which there is none, and the largest gain.
+# Window of the contrast that is kept, in pixels at a short side of 360; variance (grey levels squared) under which
+# there is none, and the largest gain.
 CONTRAST_SIGMA_PX, FLAT_VARIANCE, GAIN_MAX = 4.0, 20.0, 1.6
 _SHORT_SIDE_PX = 360
 
@@ -48,16 +46,11 @@ def blend(
     `trusts` are those of the maps, at their size.
     """
     size = (left.shape[1], left.shape[0])
-    share = cv2.resize(_share_of_left(*trusts, passed=passed), size, interpolation=cv2.INTER_LINEAR)
-    odds = (share / np.maximum(1 - share, 1e-6)) ** STROKE_SHARPNESS
-    stroke_share = np.asarray(odds / (1 + odds), dtype=np.float32)
-    scale = min(size) / _SHORT_SIDE_PX
+    resized = cv2.resize(_share_of_left(*trusts, passed=passed), size, interpolation=cv2.INTER_LINEAR)
+    share = np.asarray(resized, dtype=np.float32)
     a, b = np.asarray(left, dtype=np.float32), np.asarray(right, dtype=np.float32)
-    tones_a, tones_b = (cv2.GaussianBlur(picture, (0, 0), STROKE_SIGMA_PX * scale) for picture in (a, b))
-    tones = tones_b + share[..., np.newaxis] * (tones_a - tones_b)
-    strokes_a, strokes_b = a - tones_a, b - tones_b
-    mixed = np.asarray(tones + strokes_b + stroke_share[..., np.newaxis] * (strokes_a - strokes_b), dtype=np.float32)
-    lifted = mixed + _missing_contrast(a, b, mixed, stroke_share, sigma_px=CONTRAST_SIGMA_PX * scale)
+    mixed = np.asarray(b + share[..., np.newaxis] * (a - b), dtype=np.float32)
+    lifted = mixed + _missing_contrast(a, b, mixed, share, sigma_px=CONTRAST_SIGMA_PX * min(size) / _SHORT_SIDE_PX)
     return np.asarray(np.clip(np.rint(lifted), 0, 255), dtype=np.uint8)
 
 

@@ -60,9 +60,9 @@ def require_comparison() -> Style:
 
 
 def style_distance(
-    source: Path, output: Path, keyframes: Mapping[int, Path], *, survey: ClipSurvey, begin: int
+    source: Path, output: Path, keyframes: Mapping[int, Path], *, survey: ClipSurvey, numbers: range
 ) -> float:
-    """Return the mean style distance of `output`, whose first frame is frame `begin` of `source`.
+    """Return the mean style distance of `output`, which holds the frames `numbers` of `source`.
 
     `survey` is that of `source`. Where every frame is a key frame it is 0.
 
@@ -76,8 +76,8 @@ def style_distance(
         VideoFileSource(source) as inputs,
         VideoFileSource(output) as outputs,
     ):
-        wanted = dict(_furthest(sorted(keyframes), survey))
-        painted = {number + begin: frame.rgb for number, frame in enumerate(outputs) if number + begin in wanted}
+        wanted = dict(_furthest(sorted(keyframes), survey.scenes_in(numbers)))
+        painted = {number: frame.rgb for number, frame in zip(numbers, outputs, strict=False) if number in wanted}
         for number, frame in enumerate(inputs):
             if number not in painted:
                 continue
@@ -87,17 +87,17 @@ def style_distance(
     return fmean(distances) if distances else 0.0
 
 
-def _furthest(keyframes: Sequence[int], survey: ClipSurvey) -> list[tuple[int, int]]:
-    """Return the frames furthest from key frames of their scene, at most `FRAMES_MAX`, each with the nearest one.
+def _furthest(keyframes: Sequence[int], scenes: Sequence[range]) -> list[tuple[int, int]]:
+    """Return the frames furthest from key frames in their scene, at most `FRAMES_MAX`, each with the nearest one.
 
     They are half way between two, and the first and last of the scene.
     """
     found = []
-    for first, end in pairwise([*survey.scenes, len(survey.times_s)]):
-        inside = [number for number in keyframes if first <= number < end]
+    for scene in scenes:
+        inside = [number for number in keyframes if number in scene]
         if inside:
             middles = [((left + right) // 2, left) for left, right in pairwise(inside)]
-            found += [(first, inside[0]), *middles, (end - 1, inside[-1])]
+            found += [(scene[0], inside[0]), *middles, (scene[-1], inside[-1])]
     apart = [(number, nearest) for number, nearest in found if number != nearest]
     return apart[:: max(1, -(-len(apart) // FRAMES_MAX))]
 

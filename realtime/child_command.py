@@ -12,8 +12,8 @@ from .errors import StylizeError, UsageError
 
 # Where this package lies: the child is to be of the same installation.
 PACKAGES = Path(__file__).resolve().parent.parent
-# A child that was asked to end may save what it has before it is killed.
-END_TIMEOUT_S = 10.0
+# A child that was asked to end may save what it has before it is killed. People press Ctrl-C again after two seconds.
+END_TIMEOUT_S = 1.5
 
 
 def require_torch(option: str) -> None:

@@ -1,8 +1,9 @@
 """Look through a whole video before it is worked on: when its frames are shown, and where its scenes begin."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -32,10 +33,22 @@ class ClipSurvey:
         since_first_s = time_in_file_s - self.first_s
         return sum(time_s < since_first_s for time_s in self.times_s)
 
+    def range_of(self, source: VideoFileSource) -> range:
+        """Return the numbers of the frames of `source`, which reads the same file from --start to --end."""
+        end = len(self.times_s) if source.end_s is None else self.number_at(source.end_s)
+        return range(self.number_at(source.first_s), end)
+
+    def scenes_in(self, numbers: range) -> list[range]:
+        """Return the numbers of each scene that is in `numbers`, as far as it is."""
+        parts = (range(max(first, numbers.start), min(end, numbers.stop)) for first, end in self._scene_ends())
+        return [part for part in parts if part]
+
     def scene_of(self, number: int) -> tuple[int, int]:
         """Return the first frame of the scene of frame `number`, and the one after its last."""
-        first = max(begin for begin in self.scenes if begin <= number)
-        return first, min((begin for begin in self.scenes if begin > number), default=len(self.times_s))
+        return next((first, end) for first, end in self._scene_ends() if number < end)
+
+    def _scene_ends(self) -> Iterator[tuple[int, int]]:
+        return pairwise((*self.scenes, len(self.times_s)))
 
 
 def survey_clip(path: Path, *, check_stop: Callable[[], None] = lambda: None) -> ClipSurvey:

@@ -77,8 +77,7 @@ class KeyframeStyle:
             source.path,
             survey,
             keyframes,
-            begin=survey.number_at(source.first_s),
-            end=len(survey.times_s) if source.end_s is None else survey.number_at(source.end_s),
+            numbers=survey.range_of(source),
             info=source.info,
         ) as painter:
             notes += painter.notes

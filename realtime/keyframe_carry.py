@@ -60,12 +60,13 @@ class _Stored:
 
 
 class KeyframePainter:
-    """Paints the frames of a job from key frames, in order and beginning with frame `begin` of the file `path`.
+    """Paints the frames `numbers` of the file `path` from key frames, in order.
 
-    `keyframes` are pictures by frame number, `info` describes the video. `notes` tell of sizes that differ.
+    `keyframes` are pictures by frame number, also of frames that are not painted; `info` describes the video. `notes`
+    tell of sizes that differ.
 
     Raises:
-        InputError: a scene between `begin` and `end` has no key frame, or a key frame cannot be used.
+        InputError: a scene of which frames are painted has no key frame, or a key frame cannot be used.
     """
 
     workers = 1
@@ -77,19 +78,18 @@ class KeyframePainter:
         survey: ClipSurvey,
         keyframes: dict[int, Path],
         *,
-        begin: int,
-        end: int,
+        numbers: range,
         info: VideoInfo,
     ) -> None:
         size = (info.width, info.height)
         if min(size) < SHORT_SIDE_MIN_PX:
             raise InputError(f"{path} has {size[0]}x{size[1]} pixels; key frames need {SHORT_SIDE_MIN_PX} each way")
-        _require_all_scenes(survey, keyframes, begin=begin, end=end)
+        _require_all_scenes(survey, keyframes, numbers)
         # Before the work begins: any of them may be unusable.
         self.notes = [note for each in keyframes.values() if (note := read_keyframe(each, info)[1]) is not None]
         self._survey = survey
         self._keyframes = keyframes
-        self._begin = begin
+        self._numbers = numbers
         self._info = info
         scale = min(1.0, FLOW_SHORT_SIDE_MAX_PX / min(size))
         self._flow_size = (round(size[0] * scale), round(size[1] * scale))
@@ -119,14 +119,13 @@ class KeyframePainter:
         return Stylized(frame.rgb, picture)
 
     def _paint_all(self) -> Generator[NDArray[np.uint8], None, None]:
-        """Yield the pictures of all frames from `begin` on."""
-        number = self._span_of(self._begin).first
+        number = self._span_of(self._numbers.start).first
         self._inputs = (self._small(frame) for frame in islice(self._source, number, None))
         with _Motion() as motion:
-            while number < len(self._survey.times_s):
+            while number < self._numbers.stop:
                 span = self._span_of(number)
                 paint = self._paint_between if span.right is not None else self._paint_after
-                yield from islice(paint(span, motion), max(0, self._begin - span.first), None)
+                yield from islice(paint(span, motion), max(0, self._numbers.start - span.first), None)
                 number = span.end
 
     def _paint_after(self, span: _Span, motion: "_Motion") -> Iterator[NDArray[np.uint8]]:
@@ -207,7 +206,8 @@ class KeyframePainter:
         first = max((each for each in inside if each <= number), default=None)
         end = min((each for each in inside if each > number), default=None)
         return _Span(
-            scene_first if first is None else first,
+            # Nothing is carried further back than to the first frame that is painted.
+            max(scene_first, self._numbers.start) if first is None else first,
             scene_end if end is None else end,
             self._keyframes[first] if first is not None else None,
             self._keyframes[end] if end is not None else None,
@@ -257,17 +257,15 @@ class _Motion:
         return forth.result(), back
 
 
-def _require_all_scenes(survey: ClipSurvey, keyframes: dict[int, Path], *, begin: int, end: int) -> None:
-    number = begin
-    while number < end:
-        first, scene_end = survey.scene_of(number)
+def _require_all_scenes(survey: ClipSurvey, keyframes: dict[int, Path], numbers: range) -> None:
+    for part in survey.scenes_in(numbers):
+        first, scene_end = survey.scene_of(part.start)
         if not any(first <= each < scene_end for each in keyframes):
             raise InputError(
                 f"the scene of frames {first} to {scene_end - 1} ({float(survey.times_s[first]):.2f} s to "
                 f"{float(survey.times_s[scene_end - 1]):.2f} s) has no key frame, and none is carried over a cut; "
                 "add one, or leave the scene out with --start and --end"
             )
-        number = scene_end
 
 
 def _in_parts(displacement: NDArray[np.float32]) -> NDArray[np.int16]:

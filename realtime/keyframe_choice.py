@@ -1,20 +1,19 @@
-"""Choose the frames of a video that are to be painted as key frames: some of every scene, spread in time, and sharp.
+"""Choose which frames of a video are to be painted as key frames: some of every scene, spread in time, and sharp.
 
 One key frame stands for a stretch of its scene; it is the sharpest frame of the middle half of the stretch, so that
 nothing is far from one and neither motion blur nor the frames of a fade are painted.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heapreplace
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .clip_survey import grey_of
 from .errors import UsageError
-from .scene_cut import SceneCutDetector
 from .temporal_metric import sharpness
 from .video_source import VideoFileSource
 
@@ -22,42 +21,30 @@ from .video_source import VideoFileSource
 SHORT_SIDE_PX = 360
 
 
-@dataclass(slots=True)
-class _Scene:
-    """The numbers of its frames are `first`, `first` + 1, ..."""
-
-    first: int
-    sharpnesses: list[float] = field(default_factory=list)
-
-
-def choose_keyframes(path: Path, count: int) -> list[int]:
-    """Return the numbers of up to `count` frames, ascending, counted from 0 in decoding order.
+def choose_keyframes(
+    path: Path, count: int, *, scenes: Sequence[range], check_stop: Callable[[], None] = lambda: None
+) -> list[int]:
+    """Return the numbers of `count` frames of `scenes`, ascending; they are ascending ranges of frame numbers.
 
     Every scene gets one, the longest first, before any gets a second; further ones go where the stretches are longest.
+    `check_stop` is called for every frame, and what it raises ends the choice.
 
     Raises:
         InputError: the video cannot be read.
-        UsageError: it has fewer frames than `count`.
+        UsageError: the scenes have fewer frames than `count`.
     """
-    scenes = _measure(path)
-    frames = sum(len(scene.sharpnesses) for scene in scenes)
+    frames = sum(map(len, scenes))
     if frames < count:
-        raise UsageError(f"{path} has {frames} frames, fewer than the {count} key frames that are asked for")
-    chosen: list[int] = []
-    for scene, share in zip(scenes, _shares([len(scene.sharpnesses) for scene in scenes], count), strict=True):
-        chosen += _sharpest(scene, share)
-    return chosen
-
-
-def _measure(path: Path) -> list[_Scene]:
-    scenes = [_Scene(0)]
-    detector = SceneCutDetector()
+        raise UsageError(f"{path} has {frames} frames to paint, fewer than the {count} key frames that are asked for")
+    sharpnesses = {}
     with VideoFileSource(path) as source:
-        for frame in source:
-            if detector.is_cut(grey_of(frame.rgb)):
-                scenes.append(_Scene(frame.index))
-            scenes[-1].sharpnesses.append(sharpness(_small(frame.rgb).astype(np.float32) / np.float32(255)))
-    return scenes
+        for frame in islice(source, scenes[0].start, scenes[-1].stop):
+            check_stop()
+            sharpnesses[frame.index] = sharpness(_small(frame.rgb).astype(np.float32) / np.float32(255))
+    chosen: list[int] = []
+    for scene, share in zip(scenes, _shares([len(scene) for scene in scenes], count), strict=True):
+        chosen += _sharpest(scene, sharpnesses, share)
+    return chosen
 
 
 def _small(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -80,13 +67,13 @@ def _shares(lengths: list[int], count: int) -> list[int]:
     return shares
 
 
-def _sharpest(scene: _Scene, share: int) -> list[int]:
+def _sharpest(scene: range, sharpnesses: Mapping[int, float], share: int) -> list[int]:
     """Return the sharpest frame in the middle half of each of `share` stretches of equal length."""
-    length = len(scene.sharpnesses)
+    length = len(scene)
     chosen = []
     for stretch in range(share):
         begin, end = length * stretch / share, length * (stretch + 1) / share
         quarter = (end - begin) / 4
         first, after = int(begin + quarter + 0.5), int(end - quarter + 0.5)
-        chosen.append(scene.first + max(range(first, max(first + 1, after)), key=scene.sharpnesses.__getitem__))
+        chosen.append(max(scene[first : max(first + 1, after)], key=sharpnesses.__getitem__))
     return chosen

@@ -19,6 +19,8 @@ from .picture import READ_SUFFIXES, over_white, read_picture
 from .settings import time_s
 from .video_info import VideoInfo, orientation
 
+# What beside the pictures tells of what they were painted; `stylize-keyframe` writes it.
+RECORD_NAME = "series.json"
 # Shapes that differ by less are the same: sizes are whole pixels, and tools round to multiples of 8.
 ASPECT_TOLERANCE = 0.02
 

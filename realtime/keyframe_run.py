@@ -13,17 +13,16 @@ from pathlib import Path
 from .carry_choice import CarryScore, require_comparison, style_distance
 from .child_command import require_torch, run_child
 from .clip_survey import ClipSurvey, survey_clip
-from .errors import OutputError, UsageError
+from .errors import UsageError
 from .job_report import JobListener, JobReport
 from .keyframe_folder import find_keyframes, read_turned
+from .keyframe_painting import paint_keyframes
 from .output_file import OutputFile, write_error
-from .settings import KEYFRAMES_MAX, Controls, Settings
+from .settings import Controls, Settings
 from .style_choice import StyleChoice, choose_style
 from .video_job import VideoJobs
 from .video_source import VideoFileSource
 
-# Seconds between key frames where `--gatys-keyframes` is not given.
-KEYFRAME_INTERVAL_S = 2
 # Short side at which key frames are learned where `--size` is not given.
 FEW_SHOT_SIZE_PX = 540
 
@@ -75,7 +74,7 @@ class KeyframeRun:
                 with VideoJobs(keyframes, settings, self._controls) as jobs:
                     jobs.require(input_path, output_path)
                 if settings.gatys is not None:
-                    self._paint(input_path, settings.gatys, keyframes)
+                    paint_keyframes(input_path, settings.gatys, keyframes, settings, check_stop=self._check_stop)
             if settings.carry == "flow":
                 return self._job(keyframes, input_path, output_path, listener)
             with _failure_told(listener, input_path):
@@ -89,29 +88,6 @@ class KeyframeRun:
                 return run._job(network, input_path, output_path, listener)
             ways: dict[str, StyleChoice | Path] = {"flow": keyframes, "few-shot": network}
             return run._better(ways, input_path, output_path, survey, pictures, listener)
-
-    def _paint(self, input_path: Path, style: str, folder: Path) -> None:
-        """Have key frames painted into a new or empty folder."""
-        settings = self._settings
-        try:
-            folder.mkdir(exist_ok=True)
-            if any(folder.iterdir()):
-                raise UsageError(
-                    f"--keep-keyframes {folder} is not empty; give a new folder, or carry it by --keyframes"
-                )
-        except OSError as error:
-            raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
-        survey = survey_clip(input_path, check_stop=self._check_stop)
-        wanted = settings.gatys_keyframes or _keyframes_for(survey)
-        if wanted < len(survey.scenes):
-            raise UsageError(
-                f"{input_path} has {len(survey.scenes)} scenes, and each needs a key frame of its own; "
-                f"--gatys-keyframes {wanted} are too few"
-            )
-        arguments = [str(input_path), style, "--auto", str(wanted), "-o", str(folder)]
-        if settings.size is not None:
-            arguments += ["--size", str(settings.size)]
-        run_child("export.cli_keyframe", [*arguments, *self._vgg()], purpose="painting the key frames")
 
     def _learned_size_px(self, input_path: Path, pictures: Mapping[int, Path]) -> int:
         """Return the short side at which key frames are learned: no more than video or key frames have."""
@@ -146,15 +122,15 @@ class KeyframeRun:
         listener: JobListener,
     ) -> JobReport:
         """Carry in all `ways` and keep what measures best."""
-        with VideoFileSource(input_path, start_s=self._settings.start) as source:
-            begin = survey.number_at(source.first_s)
+        with VideoFileSource(input_path, start_s=self._settings.start, end_s=self._settings.end) as source:
+            numbers = survey.range_of(source)
         tries: dict[str, tuple[JobReport, CarryScore]] = {}
         trial = KeyframeRun(replace(self._settings, measure=True), self._controls, check_stop=self._check_stop)
         with tempfile.TemporaryDirectory(prefix="stylecast-") as folder:
             for name, style in ways.items():
                 path = Path(folder) / f"{name}{output_path.suffix}"
                 report = trial._job(style, input_path, path, _Trial(listener))
-                distance = style_distance(input_path, path, pictures, survey=survey, begin=begin)
+                distance = style_distance(input_path, path, pictures, survey=survey, numbers=numbers)
                 tries[name] = report, CarryScore(_warping_ratio(report), distance)
             best = min(tries, key=lambda name: tries[name][1].total)
             _take(Path(folder) / f"{best}{output_path.suffix}", output_path, overwrite=self._settings.overwrite)
@@ -203,12 +179,3 @@ def _take(made: Path, output_path: Path, *, overwrite: bool) -> None:
             file.take_name()
         except OSError as error:
             raise write_error(output_path, error, error.strerror or str(error)) from error
-
-
-def _keyframes_for(survey: ClipSurvey) -> int:
-    """Return how many key frames suit a clip: one for every `KEYFRAME_INTERVAL_S` begun of each scene."""
-    ends = [*survey.scenes[1:], len(survey.times_s)]
-    lengths_s = [
-        survey.times_s[end - 1] - survey.times_s[first] for first, end in zip(survey.scenes, ends, strict=True)
-    ]
-    return min(KEYFRAMES_MAX, sum(int(length_s // KEYFRAME_INTERVAL_S) + 1 for length_s in lengths_s))

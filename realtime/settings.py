@@ -194,7 +194,8 @@ class Settings:
         none="removed at the end",
         parse=_path_text,
         metavar="DIR",
-        help="with --gatys: keep the painted frames in this new or empty folder, for --keyframes",
+        help="with --gatys: keep the painted frames in this folder, for --keyframes; an interrupted run goes on with "
+        "those that are there",
     )
     carry: str = option(
         "flow",

@@ -39,6 +39,7 @@ LAYERS = (
     ("live_window", "live_feed"),
     ("job_report",),
     ("video_job", "picture_job", "compare", "bench", "doctor", "carry_choice", "child_command"),
+    ("keyframe_painting",),
     ("keyframe_run",),
     ("web.newest", "web.limits", "web.guard", "web.control_options", "web.recordings", "web.style_pictures"),
     ("web.relay", "web.page_state"),

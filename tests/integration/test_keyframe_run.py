@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from realtime import child_command, keyframe_run
+from realtime import child_command
 from realtime.cli_video import main
+from realtime.clip_survey import ClipSurvey
+from realtime.keyframe_painting import _suitable_count
 from tests.media import read_frames, write_clip
 
 SIZE = (160, 112)
@@ -27,7 +30,7 @@ from PIL import Image
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("video", "style", "--auto", "-o", "--size", "--vgg"):
+    for name in ("video", "style", "--frames", "-o", "--size", "--vgg", "--resume"):
         parser.add_argument(name)
     options = parser.parse_args()
     print("painting 1 of 1", file=sys.stderr, flush=True)
@@ -36,7 +39,8 @@ def main():
     if options.style == "waits":
         Path(os.environ["CHILD"]).write_text(str(os.getpid()))
         time.sleep(60)
-    for number in range(int(options.auto)):
+    Path(options.o, "series.json").touch()
+    for number in map(int, options.frames.split(",")):
         Image.new("RGB", (160, 112), (200, 100, 50)).save(f"{options.o}/{number:06}.png")
 """
 TRAINER = """
@@ -95,12 +99,44 @@ def test_key_frames_are_painted_carried_and_kept(
 
     assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
 
-    assert sorted(path.name for path in kept.iterdir()) == ["000000.png", "000001.png"]
+    assert len(list(kept.glob("*.png"))) == 2
     frames = read_frames(tmp_path / "out.mp4")
     assert len(frames) == FRAMES
     assert abs(frames[-1].rgb.mean(axis=(0, 1)) - (200, 100, 50)).max() < 3
     assert "painting 1 of 1" in capsys.readouterr().err
     assert not list(tmp_path.glob("stylecast-*")), "the temporary folder is left"
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_only_frames_of_the_range_are_painted_and_the_first_reaches_back_to_its_start(
+    clip: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    arguments = ["--gatys", "style.jpg", "--keep-keyframes", str(kept), "--start", "0.08", "--end", "0.2"]
+
+    assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
+
+    assert [int(path.stem) in (2, 3, 4) for path in kept.glob("*.png")] == [True]
+    frames = read_frames(tmp_path / "out.mp4")
+    assert len(frames) == 3
+    for frame in frames:
+        assert abs(frame.rgb.mean(axis=(0, 1)) - (200, 100, 50)).max() < 3
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_a_folder_of_something_else_is_refused_and_one_of_an_earlier_run_is_not(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "notes.txt").touch()
+    arguments = ["--gatys", "style.jpg", "--keep-keyframes", str(kept), *OPTIONS]
+
+    assert main([str(clip), str(tmp_path / "out.mp4"), *arguments]) == 2
+    assert "holds no series.json of an earlier run" in capsys.readouterr().err
+
+    (kept / "notes.txt").rename(kept / "series.json")
+    assert main([str(clip), str(tmp_path / "out.mp4"), *arguments]) == 0
 
 
 @pytest.mark.usefixtures("stand_ins")
@@ -227,11 +263,8 @@ def test_a_signal_ends_the_painter_too(clip: Path, tmp_path: Path, stand_ins: Pa
     assert not list(tmp_path.glob("stylecast-*"))
 
 
-def test_one_key_frame_a_scene_and_for_every_two_seconds_is_asked_for() -> None:
-    from fractions import Fraction
-
-    from realtime.clip_survey import ClipSurvey
-
+@pytest.mark.parametrize(("numbers", "count"), [(range(60), 1 + 3), (range(3, 26), 1 + 2), (range(6, 26), 1)])
+def test_one_key_frame_a_scene_and_for_every_two_seconds_is_asked_for(numbers: range, count: int) -> None:
     survey = ClipSurvey(tuple(Fraction(index, 10) for index in range(60)), Fraction(0), (0, 5))
 
-    assert keyframe_run._keyframes_for(survey) == 1 + 3
+    assert _suitable_count(survey, survey.scenes_in(numbers)) == count

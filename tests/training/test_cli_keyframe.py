@@ -141,7 +141,7 @@ def test_an_output_that_exists_is_kept(run_keyframe: Run, tmp_path: Path, capsys
         (("--mask", "{folder}/none.png"), "none.png"),
         (("--start", "previous"), "--auto N"),
         (("--auto", "2", "--plot", "{folder}/plot.png"), "show one picture"),
-        (("--auto", "2", "-o", "{pictures}/4.png"), "needs a folder"),
+        (("--auto", "2", "-o", "{pictures}/4.png"), "need a folder"),
         (("--auto", "2", "-o", "{folder}/keys"), "0.png"),
         (("--plot", "{folder}/plot.gif"), "must end in"),
     ],

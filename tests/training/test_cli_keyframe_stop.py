@@ -72,14 +72,15 @@ def test_a_stopped_series_goes_on_where_it_was(
     def interrupted(keyframe: Keyframe) -> Iterator[Any]:
         runs.append(keyframe)
         for count, step in enumerate(whole_run(keyframe)):
-            if len(runs) == 2 and count == 2:
-                _interrupt()
             yield step
+            if len(runs) == 2 and count == 1:
+                _interrupt()
 
     with monkeypatch.context() as patch:
         patch.setattr(Keyframe, "run", interrupted)
         state = ("--resume", tmp_path / "state.pt", "-o", tmp_path / "keys")
         assert run_keyframe(*series, *state, content=clip) == 130
+    assert len(list((tmp_path / "keys").glob("*.png"))) == 1, "an unfinished picture would pass for a finished one"
 
     assert run_keyframe(*series, *state, content=clip) == 0
 
@@ -88,3 +89,46 @@ def test_a_stopped_series_goes_on_where_it_was(
     )
     assert resumed == whole
     assert not list(tmp_path.glob("state*.pt"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (("--iterations", "3"), "painted with other values of: iterations;"),
+        (("--start", "content"), "painted with other values of: start;"),
+        (("--frames", "3,15,21"), "painted with other values of: frames;"),
+        (("--frames", "3,16"), "000015.png is none of the frames 3, 16"),
+    ],
+)
+def test_a_series_does_not_go_on_with_pictures_of_another_one(
+    run_keyframe: Run,
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    changed: tuple[str, ...],
+    told: str,
+) -> None:
+    series = ("--frames", "3,15", "--resume", tmp_path / "state.pt", "-o", tmp_path / "keys")
+    assert run_keyframe(*series, content=clip) == 0
+    painted = (tmp_path / "keys" / "000015.png").read_bytes()
+    capsys.readouterr()
+
+    assert run_keyframe(*series, *changed, content=clip) == 2
+
+    assert told in capsys.readouterr().err
+    assert (tmp_path / "keys" / "000015.png").read_bytes() == painted
+    assert not (tmp_path / "keys" / "000021.png").exists()
+
+
+def test_a_series_does_not_go_on_with_another_painting_or_without_a_record(
+    run_keyframe: Run, clip: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    series = ("--frames", "3,15", "--resume", tmp_path / "state.pt", "-o", tmp_path / "keys")
+    assert run_keyframe(*series, content=clip) == 0
+
+    assert run_keyframe(*series, content=clip, styles=(pictures / "2.png",)) == 2
+    assert "painted with other values of: style;" in capsys.readouterr().err
+
+    (tmp_path / "keys" / "series.json").unlink()
+    assert run_keyframe(*series, content=clip) == 2
+    assert "no series.json that tells how they were painted" in capsys.readouterr().err

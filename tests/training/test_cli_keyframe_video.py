@@ -33,10 +33,30 @@ def test_key_frames_are_named_by_number_and_follow_one_another_within_a_scene(
     assert run_keyframe("--auto", "4", "-o", tmp_path / "keys", "--report", tmp_path / "report.json", content=clip) == 0
 
     made = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["keyframes"]
-    names = sorted(path.name for path in (tmp_path / "keys").iterdir())
+    names = sorted(path.name for path in (tmp_path / "keys").glob("*.png"))
     assert names == [f"{figures['frame']:06}.png" for figures in made]
     assert [figures["frame"] < 12 for figures in made] == [True, True, False, False]
     assert [figures["follows"] for figures in made] == [False, True, False, True]
+
+
+def test_frames_are_painted_by_number_as_those_that_are_chosen(run_keyframe: Run, clip: Path, tmp_path: Path) -> None:
+    assert run_keyframe("--auto", "3", "-o", tmp_path / "keys", content=clip) == 0
+    chosen = sorted((tmp_path / "keys").glob("*.png"))
+    numbers = ",".join(path.stem for path in reversed(chosen))
+
+    assert run_keyframe("--frames", numbers, "-o", tmp_path / "named", content=clip) == 0
+
+    named = sorted((tmp_path / "named").glob("*.png"))
+    assert [path.name for path in named] == [path.name for path in chosen]
+    assert [path.read_bytes() for path in named] == [path.read_bytes() for path in chosen]
+
+
+def test_a_frame_that_the_video_does_not_have_is_told(
+    run_keyframe: Run, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_keyframe("--frames", "3,24", "-o", tmp_path / "keys", content=clip) == 1
+
+    assert "has no frame 24; its last one is 23" in capsys.readouterr().err
 
 
 def test_a_series_without_following_starts_from_the_content(run_keyframe: Run, clip: Path, tmp_path: Path) -> None:

@@ -13,16 +13,22 @@ def _survey(*scenes: int, frames: int) -> ClipSurvey:
 def test_frames_between_key_frames_and_the_ends_of_scenes_are_compared_within_their_scene() -> None:
     survey = _survey(0, 20, frames=40)
 
-    assert _furthest([5, 15, 30], survey) == [(0, 5), (10, 5), (19, 15), (20, 30), (39, 30)]
+    assert _furthest([5, 15, 30], survey.scenes_in(range(40))) == [(0, 5), (10, 5), (19, 15), (20, 30), (39, 30)]
 
 
 def test_one_key_frame_is_compared_too_and_key_frames_themselves_never() -> None:
-    assert _furthest([0], _survey(0, frames=10)) == [(9, 0)]
-    assert _furthest([0, 1], _survey(0, frames=2)) == []
+    assert _furthest([0], [range(10)]) == [(9, 0)]
+    assert _furthest([0, 1], [range(2)]) == []
 
 
 def test_a_long_clip_is_sampled_over_its_length() -> None:
-    found = _furthest(range(0, 1000, 10), _survey(0, frames=1000))
+    found = _furthest(range(0, 1000, 10), [range(1000)])
 
     assert len(found) <= FRAMES_MAX
     assert found[-1][0] > 800
+
+
+def test_only_frames_of_the_range_are_compared() -> None:
+    survey = _survey(0, 20, frames=40)
+
+    assert _furthest([15, 25], survey.scenes_in(range(12, 30))) == [(12, 15), (19, 15), (20, 25), (29, 25)]

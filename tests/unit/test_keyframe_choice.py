@@ -10,7 +10,6 @@ import pytest
 from realtime.clip_survey import survey_clip
 from realtime.errors import UsageError
 from realtime.keyframe_choice import choose_keyframes
-from realtime.scene_cut import SceneCutDetector
 from tests.media import MediaWriter
 
 SIZE = (128, 96)
@@ -30,38 +29,25 @@ def _video(path: Path, pictures: list["np.ndarray"]) -> Path:
     return path
 
 
+def _choose(path: Path, count: int, numbers: range | None = None) -> list[int]:
+    survey = survey_clip(path)
+    scenes = survey.scenes_in(range(len(survey.times_s)) if numbers is None else numbers)
+    return choose_keyframes(path, count, scenes=scenes)
+
+
 def test_every_scene_has_one_before_any_has_two(tmp_path: Path) -> None:
     lengths = (60, 8, 20)
     video = _video(tmp_path / "in.mp4", [_scene(seed) for seed, length in enumerate(lengths) for _ in range(length)])
 
-    chosen = choose_keyframes(video, 3)
+    chosen = _choose(video, 3)
 
     assert [sum(begin <= number < end for number in chosen) for begin, end in pairwise((0, 60, 68, 88))] == [1, 1, 1]
-
-
-def test_scenes_are_looked_for_as_in_the_survey_that_wants_a_key_frame_of_each(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video = tmp_path / "in.mp4"
-    writer = MediaWriter(video)
-    wide = (800, 96)
-    writer.video(pts=range(2), size=wide, picture=lambda number, _: cv2.resize(_scene(number), wide))
-    writer.write()
-    seen: list[np.ndarray] = []
-    monkeypatch.setattr(SceneCutDetector, "is_cut", lambda _, grey: seen.append(grey) or False)
-
-    survey_clip(video)
-    choose_keyframes(video, 1)
-
-    assert len(seen) == 4
-    for surveyed, chosen in zip(seen[:2], seen[2:], strict=True):
-        assert np.array_equal(surveyed, chosen)
 
 
 def test_further_ones_go_to_the_longest_stretches(tmp_path: Path) -> None:
     video = _video(tmp_path / "in.mp4", [_scene(1)] * 60 + [_scene(2)] * 20)
 
-    chosen = choose_keyframes(video, 4)
+    chosen = _choose(video, 4)
 
     assert [number < 60 for number in chosen] == [True, True, True, False]
     gaps = [after - before for before, after in pairwise(chosen[:3])]
@@ -71,19 +57,19 @@ def test_further_ones_go_to_the_longest_stretches(tmp_path: Path) -> None:
 def test_fewer_than_scenes_go_to_the_longest(tmp_path: Path) -> None:
     video = _video(tmp_path / "in.mp4", [_scene(1)] * 10 + [_scene(2)] * 30 + [_scene(3)] * 12)
 
-    assert 10 <= choose_keyframes(video, 1)[0] < 40
+    assert 10 <= _choose(video, 1)[0] < 40
 
 
 def test_the_sharpest_frame_of_a_stretch_is_taken(tmp_path: Path) -> None:
     pictures = [_scene(1, blur_px=3)] * 40
     pictures[13] = pictures[27] = _scene(1)
 
-    assert choose_keyframes(_video(tmp_path / "in.mp4", pictures), 2) == [13, 27]
+    assert _choose(_video(tmp_path / "in.mp4", pictures), 2) == [13, 27]
 
 
 @pytest.mark.parametrize("count", [1, 4, 5])
 def test_as_many_as_there_are_frames_can_be_chosen(tmp_path: Path, count: int) -> None:
-    chosen = choose_keyframes(_video(tmp_path / "in.mp4", [_scene(1)] * 5), count)
+    chosen = _choose(_video(tmp_path / "in.mp4", [_scene(1)] * 5), count)
 
     assert len(set(chosen)) == count
     assert chosen == sorted(chosen)
@@ -91,5 +77,17 @@ def test_as_many_as_there_are_frames_can_be_chosen(tmp_path: Path, count: int) -
 
 
 def test_more_than_there_are_frames_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="has 5 frames, fewer than the 6 key frames"):
-        choose_keyframes(_video(tmp_path / "in.mp4", [_scene(1)] * 5), 6)
+    with pytest.raises(UsageError, match="has 5 frames to paint, fewer than the 6 key frames"):
+        _choose(_video(tmp_path / "in.mp4", [_scene(1)] * 5), 6)
+
+
+def test_of_a_part_of_a_video_only_its_frames_are_chosen_and_its_scenes_counted(tmp_path: Path) -> None:
+    pictures = [_scene(seed, blur_px=3) for seed in range(3) for _ in range(20)]
+    pictures[5] = _scene(0)  # sharper, but outside
+    pictures[14], pictures[24] = _scene(0), _scene(1)
+    video = _video(tmp_path / "in.mp4", pictures)
+
+    assert _choose(video, 2, range(10, 30)) == [14, 24]
+    assert all(number in range(10, 30) for number in _choose(video, 20, range(10, 30)))
+    with pytest.raises(UsageError, match="has 20 frames to paint"):
+        _choose(video, 21, range(10, 30))
