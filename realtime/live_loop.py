@@ -164,8 +164,11 @@ class LiveLoop:
             if is_repeat and made is not None and made[1] is view and made[2] == controls and view.share(now_s) == 1:
                 future = made[0]
             else:
-                quiet = self._noise.filter(rgb, Fraction(frame.captured_s)) if controls.smoothing else rgb
-                future = self._pool.submit(self._stylize, quiet, view, controls)
+                seen = rgb
+                # Scaling down averages noise away, too, and is done where there is no time for more.
+                if controls.smoothing and (view.size_px is None or view.size_px >= min(rgb.shape[:2])):
+                    seen = self._noise.filter(rgb, Fraction(frame.captured_s))
+                future = self._pool.submit(self._stylize, seen, view, controls)
                 made = (future, view, controls)
             self._stylized.put(_OnItsWay(rgb, frame.captured_s, controls, future))
 
