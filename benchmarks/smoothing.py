@@ -21,6 +21,7 @@ from benchmarks.temporal_quality import frame_paths, sequence_folders
 from realtime.catalogue import read_model, resolve_style
 from realtime.engine import open_engine
 from realtime.noise_filter import NoiseFilter
+from realtime.small_grey import SmallFlow
 from realtime.smoother import FlowSmoother
 from realtime.stylizer import Stylizer
 from realtime.temporal_metric import TemporalMeter, flicker_removed
@@ -80,8 +81,7 @@ class PlainAverage:
 
     def __init__(self, weight: float) -> None:
         self._weight = weight
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._flow.setFinestScale(1)
+        self._flow = SmallFlow()
         self._past: tuple[Picture, NDArray[np.float32]] | None = None
 
     def smooth(self, content: Picture, stylized: Picture, pts_s: Fraction) -> Picture:
@@ -90,7 +90,7 @@ class PlainAverage:
         grey = np.asarray(cv2.cvtColor(half, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         average = stylized.astype(np.float32)
         if self._past is not None:
-            flow = self._flow.calc(grey, self._past[0], np.zeros((*grey.shape, 2), dtype=np.float32))
+            flow = self._flow.back(grey, self._past[0])
             full = 2 * cv2.resize(flow, (width, height))
             how = cv2.INTER_LINEAR | cv2.WARP_RELATIVE_MAP
             carried = cv2.remap(self._past[1], full, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]

@@ -17,10 +17,8 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from .luminance_history import warp
-from .small_grey import FLOW_SHORT_SIDE_MIN_PX, small_grey
+from .small_grey import FLOW_SHORT_SIDE_MIN_PX, GAP_MAX_S, SmallFlow, small_grey
 
-# After a gap as long as this the history is of no use.
-GAP_MAX_S = Fraction(1)
 # What stands still is judged in blocks of this many pixels of the small picture, its motion by the mean over so many
 # blocks each way: noise deceives the flow everywhere in another direction, a pan in the same.
 BLOCK_PX = 4
@@ -52,8 +50,7 @@ class NoiseFilter:
     """
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._flow.setFinestScale(1)
+        self._flow = SmallFlow()
         self._past: _Past | None = None
 
     def reset(self) -> None:
@@ -76,7 +73,7 @@ class NoiseFilter:
 
     def _still(self, grey: NDArray[np.uint8], past: NDArray[np.uint8], *, scale: float) -> NDArray[np.float32]:
         """Return how surely each block stands still, 0..1; `scale` is that of the frame to `grey`."""
-        flow = self._flow.calc(grey, past, np.zeros((*grey.shape, 2), dtype=np.float32))
+        flow = self._flow.back(grey, past)
         motion_px = cv2.blur(scale * _block_means(flow), (MOTION_BLOCKS, MOTION_BLOCKS))
         change = _block_energy(cv2.subtract(grey, past, dtype=cv2.CV_16S))
         unexplained = _block_energy(cv2.subtract(grey, warp(past, flow), dtype=cv2.CV_16S))

@@ -1,4 +1,6 @@
-"""The luminance of a frame at the small size at which its motion is looked at while it is stylised."""
+"""A frame at the small size at which its motion is looked at while it is stylised, and that motion."""
+
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -10,6 +12,24 @@ from numpy.typing import NDArray
 FLOW_SHORT_SIDE_MAX_PX = 270
 # DIS needs some pixels for its pyramid; motion of smaller pictures cannot be told.
 FLOW_SHORT_SIDE_MIN_PX = 16
+# DIS stops at half of that size. Against a quarter the smoother removes, at 640x360, 82 instead of 76 % of the flicker
+# at 96 instead of 93 % of the sharpness.
+FLOW_FINEST_SCALE = 1
+# After a gap as long as this the last frame is of no use.
+GAP_MAX_S = Fraction(1)
+
+
+class SmallFlow:
+    """DIS flow (Kroeger et al. 2016) of small luminances."""
+
+    def __init__(self) -> None:
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._dis.setFinestScale(FLOW_FINEST_SCALE)
+
+    def back(self, grey: NDArray[np.uint8], past: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the flow (h, w, 2) from `grey` to the last one, both (h, w), in pixels of theirs."""
+        flow = self._dis.calc(grey, past, np.zeros((*grey.shape, 2), dtype=np.float32))
+        return np.asarray(flow, dtype=np.float32)
 
 
 def small_grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

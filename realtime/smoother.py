@@ -20,11 +20,8 @@ from numpy.typing import NDArray
 
 from .luminance_history import FIXED_ONE, LuminanceHistory, clamp, warp
 from .scene_cut import SceneCutDetector
-from .small_grey import FLOW_SHORT_SIDE_MIN_PX, reduced, small_grey
+from .small_grey import FLOW_SHORT_SIDE_MIN_PX, GAP_MAX_S, SmallFlow, reduced, small_grey
 
-# DIS stops at half of that size: at 640x360 82 instead of 76 % of the flicker removed at 96 instead of 93 % of the
-# sharpness, against a quarter.
-FLOW_FINEST_SCALE = 1
 # Trust, motion and detail are judged in blocks of this many pixels.
 BLOCK_PX = 8
 # Colours are carried at this part of the size: 79 instead of 76 % of the flicker removed, 81 % at full size.
@@ -46,8 +43,6 @@ _WITHOUT_LUMINANCE = np.eye(3) - np.array((0.299, 0.587, 0.114))
 # A frame of which more than this share cannot be explained by motion begins a new scene, too.
 CUT_SHARE = 0.6
 CUT_TRUST = 0.25
-# After a gap as long as this the history is of no use.
-GAP_MAX_S = Fraction(1)
 
 
 class Smoother(Protocol):
@@ -89,8 +84,7 @@ class FlowSmoother:
     def __init__(self) -> None:
         self.cuts = 0
         self._cut_detector = SceneCutDetector()
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._flow.setFinestScale(FLOW_FINEST_SCALE)
+        self._flow = SmallFlow()
         self._luminance = LuminanceHistory()
         self._past: _Past | None = None
         # Kept from frame to frame for its memory.
@@ -120,7 +114,7 @@ class FlowSmoother:
         if is_cut:
             self.cuts += 1
             return self._first(stylized)
-        small_flow = self._flow.calc(grey, past.grey, np.zeros((*grey.shape, 2), dtype=np.float32))
+        small_flow = self._flow.back(grey, past.grey)
         blocks = (max(1, width // BLOCK_PX), max(1, height // BLOCK_PX))
         trust = _trust(grey, warp(past.grey, small_flow), blocks)
         if np.mean(trust < CUT_TRUST) > CUT_SHARE:
