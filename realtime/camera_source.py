@@ -111,7 +111,7 @@ class CameraSource:
                 self.state = SourceState(label)
             if self._watch.has_changed:
                 self._attempts = 0
-            yield CapturedFrame(rgb, now_s)
+            yield CapturedFrame.of(rgb, now_s)
 
     def _say(self, fault: str) -> None:
         self.state = SourceState(self._address.label, fault)

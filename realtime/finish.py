@@ -38,15 +38,19 @@ def enlarge_guided(frame: NDArray[np.uint8], made: Stylized) -> NDArray[np.uint8
     """
     size = (frame.shape[1], frame.shape[0])
     content_small = _luminance(made.content)
-    gain = _regression_gain(content_small, _luminance(made.stylized))
-    detail = cv2.subtract(
-        _luminance(frame),
-        cv2.resize(content_small, size, interpolation=cv2.INTER_CUBIC),
-        dtype=cv2.CV_16S,
-    )
-    scaled = cv2.multiply(detail, cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_16S)
-    enlarged = cv2.resize(made.stylized, size, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cv2.add(enlarged, cv2.merge([scaled] * 3), dtype=cv2.CV_8U), dtype=np.uint8)
+    gain = cv2.convertScaleAbs(_regression_gain(content_small, _luminance(made.stylized)), alpha=255)
+    gain = cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR)
+    whole, enlarged_content = _luminance(frame), cv2.resize(content_small, size, interpolation=cv2.INTER_CUBIC)
+    picture = cv2.resize(made.stylized, size, interpolation=cv2.INTER_CUBIC)
+    # What is lighter and what is darker than the small picture one after the other, since OpenCV saturates bytes eight
+    # times as fast as it adds shorts to them (0.4 against 3.6 ms at 1920x1080).
+    for combine, lighter, darker in (
+        (cv2.add, whole, enlarged_content),
+        (cv2.subtract, enlarged_content, whole),
+    ):
+        detail = cv2.multiply(cv2.subtract(lighter, darker), gain, scale=1 / 255)
+        combine(picture, cv2.cvtColor(detail, cv2.COLOR_GRAY2RGB), dst=picture)
+    return np.asarray(picture, dtype=np.uint8)
 
 
 def with_colors_of(frame: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

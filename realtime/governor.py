@@ -11,13 +11,17 @@ STEPS_PX = (144, 180, 216, 270, 324, 396, 486, 594, 720, 900, 1080)
 START_PX = 486
 WINDOW_S = 1.0
 # Share of the time of a frame that the busiest stage may take: above the first the size is lowered to what is expected
-# to take the second; it is raised to the largest that is expected to stay below the third.
-LOAD_MAX, LOAD_AIM, LOAD_RAISE = 0.95, 0.75, 0.65
-# Frames shown, as a share of those wanted, below which the size is lowered although no stage alone is to blame, if
-# frames were dropped: else it is the camera that has become slower.
+# to take the second, which is far lower, since not all of a stage's work shrinks with the size; it is raised to the
+# largest that is expected to stay below the third.
+LOAD_MAX, LOAD_AIM, LOAD_RAISE = 0.95, 0.55, 0.6
+# Frames shown, as a share of those wanted, below which the run lags, if frames were dropped: else it is the camera that
+# has become slower.
 SHOWN_MIN = 0.92
-# Windows in a row that must have room before the size is raised.
-PATIENCE_WINDOWS = 2
+# Windows in a row that must have room before the size is raised: soon at first, then only where it is there to stay.
+RAISE_PATIENCE_WINDOWS, EARLY_RAISE_PATIENCE_WINDOWS, EARLY_WINDOWS = 10, 2, 4
+# Windows in a row with one sign of too much to do before the size is lowered; both signs together are answered at once,
+# one alone may be another program that started up, or a style that is being loaded.
+STRAIN_PATIENCE_WINDOWS = 3
 # A size that did not hold for this long after it was raised to is barred, each time for twice as long.
 PROBATION_S = 20.0
 BARRED_S, BARRED_MAX_S = 30.0, 1800.0
@@ -32,7 +36,7 @@ class Governor:
         self._busy_s: list[float] = []
         self._began_s: float | None = None
         self._dropped_before = 0
-        self._room_windows = 0
+        self._windows = self._room_windows = self._strained_windows = 0
         self._raised: tuple[int, float] | None = None
         self._barred: dict[int, tuple[float, float]] = {}
 
@@ -66,8 +70,14 @@ class Governor:
         steps = [*(step for step in STEPS_PX if step < largest_px), largest_px]
         current = max((step for step in steps if step <= self.size_px), default=steps[0])
         self.size_px = current
-        if load > LOAD_MAX or lags:
+        self._windows += 1
+        is_heavy = load > LOAD_MAX
+        self._strained_windows = self._strained_windows + 1 if is_heavy or lags else 0
+        if self._strained_windows:
             self._room_windows = 0
+            if not (is_heavy and lags) and self._strained_windows < STRAIN_PATIENCE_WINDOWS:
+                return
+            self._strained_windows = 0
             aim = LOAD_AIM / max(load, LOAD_AIM / 0.99)  # always lower, even where no stage alone is to blame
             lower = [step for step in steps if (step / current) ** 2 <= aim]
             self.size_px = lower[-1] if lower else steps[0]
@@ -77,7 +87,8 @@ class Governor:
         limit = min(barred, default=largest_px + 1)
         fitting = [step for step in steps if current < step < limit and load * (step / current) ** 2 <= LOAD_RAISE]
         self._room_windows = self._room_windows + 1 if fitting else 0
-        if self._room_windows >= PATIENCE_WINDOWS:
+        is_early = self._windows <= EARLY_WINDOWS
+        if self._room_windows >= (EARLY_RAISE_PATIENCE_WINDOWS if is_early else RAISE_PATIENCE_WINDOWS):
             self._room_windows = 0
             self._raised = (fitting[-1], now_s)
             self.size_px = fitting[-1]

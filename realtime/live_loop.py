@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .channel import Channel, channel_thread
+from .errors import InputError
 from .finish import finish
 from .governor import Governor
 from .live_frame import LiveFrame
@@ -154,10 +155,16 @@ class LiveLoop:
                     silent_since_s = now_s
                     self._stylized.put(_OnItsWay(self._silent_picture(), now_s, self.controls, None))
                 continue
+            controls, view = self.controls, self._bank.view
+            try:
+                rgb = frame.to_rgb()
+            except InputError:  # damaged; the next one may be whole
+                self._free.release()
+                continue
             silent_since_s = now_s
             due_s = max(due_s, frame.captured_s - period_s) + period_s
-            controls, view = self.controls, self._bank.view
-            rgb = np.asarray(cv2.flip(frame.rgb, 1), dtype=np.uint8) if controls.mirror else frame.rgb
+            if controls.mirror:
+                rgb = np.asarray(cv2.flip(rgb, 1), dtype=np.uint8)
             self._last_input = rgb
             self._choose_size(rgb, controls)
             is_repeat = self._repeats.is_repeat(rgb, exactly=controls.smoothing == 0)

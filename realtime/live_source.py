@@ -4,7 +4,7 @@ A live source never ends its run because of a fault that may pass: it says in `s
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,12 +15,24 @@ from numpy.typing import NDArray
 _STEP_S = 0.1
 
 
+# Returns a picture, (H, W, 3) uint8 RGB, which nobody writes to; raises InputError if it is damaged.
+Conversion = Callable[[], NDArray[np.uint8]]
+
+
 @dataclass(frozen=True, slots=True)
 class CapturedFrame:
-    """A picture as it came: `rgb` (H, W, 3) uint8, which nobody writes to, and when, in seconds of the run's clock."""
+    """A picture as it came, and when, in seconds of the run's clock.
 
-    rgb: NDArray[np.uint8]
+    `to_rgb` is called at most once, by any thread: what comes too fast is thrown away before it has cost a conversion.
+    """
+
+    to_rgb: Conversion
     captured_s: float
+
+    @classmethod
+    def of(cls, rgb: NDArray[np.uint8], captured_s: float) -> "CapturedFrame":
+        """Return a frame of a picture that needs no conversion."""
+        return cls(lambda: rgb, captured_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +77,14 @@ class PushSource:
         self._newest: CapturedFrame | None = None
         self._ended = False
 
-    def push(self, rgb: NDArray[np.uint8], captured_s: float) -> None:
-        """Hand a picture over, (H, W, 3) uint8 RGB, not to be written to any more; any thread, never waits.
+    def push(self, to_rgb: Conversion, captured_s: float) -> None:
+        """Hand a picture over; any thread, never waits.
 
         `captured_s` is in seconds of the session's clock (`time.monotonic` by default).
         """
         with self._changed:
             self.dropped += self._newest is not None
-            self._newest = CapturedFrame(rgb, captured_s)
+            self._newest = CapturedFrame(to_rgb, captured_s)
             self._changed.notify_all()
 
     def frames(self, stop: threading.Event) -> Iterator[CapturedFrame]:

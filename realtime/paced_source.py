@@ -3,8 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,8 +47,8 @@ class PacedFileSource:
     def _play(self, stop: threading.Event) -> Iterator[CapturedFrame]:
         started_s: float | None = None
         with VideoFileSource(self._path) as source:
-            for frame in source:
-                pts_s, now_s = float(frame.pts_s), self._clock()
+            for picture, picture_pts_s, _ in source.pictures():
+                pts_s, now_s = float(picture_pts_s), self._clock()
                 if started_s is None:
                     started_s = now_s - pts_s
                 wait_s = started_s + pts_s - now_s
@@ -57,7 +59,11 @@ class PacedFileSource:
                 elif wait_s < -LATE_S:
                     self.dropped += 1
                     continue
-                yield CapturedFrame(upright(frame.rgb, source.info), self._clock())
+                yield CapturedFrame(partial(_upright_rgb, source, picture), self._clock())
+
+
+def _upright_rgb(source: VideoFileSource, picture: av.VideoFrame) -> NDArray[np.uint8]:
+    return upright(source.to_rgb(picture), source.info)
 
 
 def upright(rgb: NDArray[np.uint8], info: VideoInfo) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .engine import Engine
 from .errors import StyleError
 from .graph import SIZE_MULTIPLE, STATISTICS, STRENGTH
+from .small_grey import reduced
 from .style_code import StyleCode
 
 # Zero padding in the network's convolutions leaves a frame of this width in another tone around the picture; it is cut
@@ -67,7 +68,7 @@ class Stylizer:
         if self._size_px is None or self._size_px >= short:
             return rgb
         size = (max(1, round(width * self._size_px / short)), max(1, round(height * self._size_px / short)))
-        return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return reduced(rgb, size)
 
 
 def with_margin(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

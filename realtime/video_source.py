@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import av
 import av.error
+import numpy as np
+from numpy.typing import NDArray
 
 from .color import ColorConverter, ColorTags
 from .errors import InputError
@@ -65,7 +67,9 @@ class VideoFileSource:
         self._is_closed = False
         self._frames_promised = promised_frames(self._stream) if self._start_s is None and self.end_s is None else 0
         self._converter = ColorConverter(self.info.color_tags, height=self.info.height)
-        self._frames = self._read_frames()  # one for all: what has been decoded cannot be decoded again
+        # One for all: what has been decoded cannot be decoded again.
+        self._timed = self._with_times()
+        self._frames = self._read_frames()
 
     def __enter__(self) -> "VideoFileSource":
         return self
@@ -80,8 +84,40 @@ class VideoFileSource:
     def __iter__(self) -> Iterator[Frame]:
         return self._frames
 
+    def pictures(self) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
+        """Yield what iteration yields as it was decoded, with time and duration in seconds; `to_rgb` converts it."""
+        return self._timed
+
+    def to_rgb(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
+        """Return one of `pictures` as (H, W, 3) uint8 RGB; one thread, which may be another than that of `pictures`.
+
+        Raises:
+            InputError: the picture is damaged.
+        """
+        if (picture.width, picture.height) != (self.info.width, self.info.height):
+            self._note(
+                "the picture changes its size in mid-stream; "
+                f"all frames are scaled to {self.info.width}x{self.info.height}"
+            )
+        try:
+            return self._converter.to_rgb(picture, width=self.info.width, height=self.info.height)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise InputError(f"a picture of {self.path} is damaged: {error}") from error
+
     def _read_frames(self) -> Iterator[Frame]:
         index = 0
+        for picture, pts_s, duration_s in self._timed:
+            try:
+                rgb = self.to_rgb(picture)
+            except InputError:
+                self.corrupt_packets += 1
+                continue
+            yield Frame(rgb, pts_s, duration_s, index)
+            index += 1
+        if index < self._frames_promised:
+            self._note(f"the file promises {self._frames_promised} frames but only {index} could be decoded")
+
+    def _with_times(self) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
         last_pts_s: Fraction | None = None
         shift_s = self.time_shift_s
         duration_s = 1 / self.info.frame_rate
@@ -100,21 +136,8 @@ class VideoFileSource:
                     pts_s = last_pts_s + self._time_base
             if picture.duration:
                 duration_s = picture.duration * (picture.time_base or self._time_base)
-            try:
-                rgb = self._converter.to_rgb(picture, width=self.info.width, height=self.info.height)
-            except (av.error.FFmpegError, ValueError):
-                self.corrupt_packets += 1
-                continue
-            if (picture.width, picture.height) != (self.info.width, self.info.height):
-                self._note(
-                    "the picture changes its size in mid-stream; "
-                    f"all frames are scaled to {self.info.width}x{self.info.height}"
-                )
             last_pts_s = pts_s
-            yield Frame(rgb, pts_s, duration_s, index)
-            index += 1
-        if index < self._frames_promised:
-            self._note(f"the file promises {self._frames_promised} frames but only {index} could be decoded")
+            yield picture, pts_s, duration_s
 
     def expected_frames(self) -> int | None:
         """Return how many frames will come, estimated from the duration where the file does not say."""

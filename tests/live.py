@@ -94,7 +94,7 @@ class ScriptedSource:
         for picture in self._pictures:
             if stop.wait(self._pause_s):
                 return
-            yield CapturedFrame(picture, self._clock())
+            yield CapturedFrame.of(picture, self._clock())
         if self._error is not None:
             raise self._error
         if not self._ends:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 from aiortc import MediaStreamError, MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -123,7 +124,7 @@ class _Peer:
                 return
             captured_s = time.monotonic()
             if isinstance(frame, VideoFrame):
-                self._source.push(await asyncio.to_thread(_rgb, frame), captured_s)
+                self._source.push(partial(_rgb, frame), captured_s)
 
     async def _end_unless_connected(self) -> None:
         """End a connection that does not come about, or that breaks."""

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,12 @@ class PushedSource(PushSource):
         self._time = FakeTime()
 
     def frames(self, stop: threading.Event) -> Iterator[Any]:
-        self.push(noise(0), self._time())
+        self.push(partial(noise, 0), self._time())
         for number, frame in enumerate(super().frames(stop), 1):
             yield frame
             self._time.now_s += 0.04
             if number < FRAMES:
-                self.push(noise(number), self._time())
+                self.push(partial(noise, number), self._time())
 
 
 @pytest.fixture
@@ -67,7 +68,8 @@ def test_pictures_are_rgb_bytes_in_order_of_time(kind: str, make: Callable[[str]
     source.close()
 
     assert len(frames) == FRAMES
-    assert all(frame.rgb.dtype == np.uint8 and frame.rgb.shape == (48, 64, 3) for frame in frames)
+    pictures = [frame.to_rgb() for frame in frames]
+    assert all(rgb.dtype == np.uint8 and rgb.shape == (48, 64, 3) for rgb in pictures)
     assert all(earlier.captured_s <= later.captured_s for earlier, later in pairwise(frames))
     assert not source.state.fault
     assert source.state.label
@@ -94,7 +96,7 @@ def play(
     source = PacedFileSource(path, clock=clock)
     shown = []
     for frame in source.frames(clock):  # type: ignore[arg-type]  # it waits as an event does
-        shown.append((read_number(frame.rgb), frame.captured_s))
+        shown.append((read_number(frame.to_rgb()), frame.captured_s))
         if len(shown) == slow_frame:
             clock.now_s += 0.1
     return source, shown
@@ -131,7 +133,7 @@ def test_a_turned_video_is_shown_upright(tmp_path: Path) -> None:
 
     (frame, *_) = PacedFileSource(writer.path).frames(threading.Event())
 
-    assert frame.rgb.shape == (64, 48, 3)
+    assert frame.to_rgb().shape == (64, 48, 3)
 
 
 def test_silence_of_who_pushes_is_told_and_ends_with_the_next_picture() -> None:
@@ -141,7 +143,7 @@ def test_silence_of_who_pushes_is_told_and_ends_with_the_next_picture() -> None:
     thread.start()
 
     until(lambda: source.state.fault == "no picture comes from the phone")
-    source.push(noise(0), 1.0)
+    source.push(partial(noise, 0), 1.0)
     until(lambda: taken and not source.state.fault)
 
     stop.set()
@@ -151,7 +153,7 @@ def test_silence_of_who_pushes_is_told_and_ends_with_the_next_picture() -> None:
 def test_only_the_newest_pushed_picture_waits() -> None:
     source = PushSource()
     for number in range(5):
-        source.push(noise(number), float(number))
+        source.push(partial(noise, number), float(number))
 
     frame = next(source.frames(threading.Event()))
 

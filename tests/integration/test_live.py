@@ -3,21 +3,26 @@
 import gc
 import threading
 import time
-from itertools import count, pairwise, repeat
+from collections.abc import Iterator
+from functools import partial
+from itertools import count, islice, pairwise, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import realtime.style_bank
 from realtime.catalogue import Style
+from realtime.errors import InputError
 from realtime.live_frame import LiveFrame
 from realtime.live_session import LiveSession
 from realtime.live_settings import LiveControls, LiveSettings
+from realtime.live_source import CapturedFrame
 from realtime.picture import Picture as StillPicture
 from realtime.style_choice import choose_style
-from tests.live import PATIENCE_S, Picture, noise, until
+from tests.live import PATIENCE_S, Picture, ScriptedSource, noise, until
 from tests.live_run import CONTROLS, moving, next_frame, session_of, source_of, style
 from tests.media import numbered, read_number
 from tests.unit.fakes import FakeEngine
@@ -68,6 +73,32 @@ def test_a_slow_network_shows_the_newest_frames_drops_the_others_and_stays_in_ti
     assert status.dropped > len(frames)
     # Bounded: it does not grow from frame to frame. Three frames of 50 ms may be on their way.
     assert sorted(ages_s)[len(ages_s) // 2] < 1
+
+
+def test_what_comes_too_fast_is_not_even_converted_and_what_is_damaged_is_left_out(
+    engines: dict[str, FakeEngine],
+) -> None:
+    converted = []
+
+    class Fast(ScriptedSource):
+        def frames(self, stop: threading.Event) -> Iterator[CapturedFrame]:
+            for number, frame in enumerate(super().frames(stop)):
+                yield CapturedFrame(partial(self._convert, number, frame), frame.captured_s)
+
+        def _convert(self, number: int, frame: CapturedFrame) -> NDArray[np.uint8]:
+            converted.append(number)
+            if len(converted) == 3:
+                raise InputError("a damaged picture")
+            return frame.to_rgb()
+
+    source = Fast(islice(moving(), 120), time.monotonic, pause_s=0.005, ends=True)
+    session = LiveSession(source, style(), settings=LiveSettings(fps=20), controls=CONTROLS)
+    with session:
+        assert session.wait(PATIENCE_S)
+        frames = session.status().frames
+
+    assert frames == len(converted) - 1
+    assert 4 < len(converted) < 40
 
 
 def test_a_network_that_is_too_slow_runs_smaller_and_a_size_that_is_given_is_kept(

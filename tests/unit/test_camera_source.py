@@ -56,7 +56,7 @@ def test_codec_size_and_rate_are_asked_for_and_what_comes_is_read_back(clock: Fa
     assert asked[cv2.CAP_PROP_FPS] == 30
     assert source.state.label == "camera 0 (640x360 MJPG at 30 fps)"
     assert not source.state.fault
-    assert np.array_equal(frame.rgb, noise(0, size=(640, 360))[..., ::-1])
+    assert np.array_equal(frame.to_rgb(), noise(0, size=(640, 360))[..., ::-1])
 
 
 def test_an_unplugged_camera_is_told_and_opened_again_after_growing_waits(clock: FakeTime) -> None:
@@ -100,7 +100,7 @@ def test_a_camera_that_changes_its_size_goes_on(clock: FakeTime) -> None:
 
     frames = list(islice(frames_of(source_of(cameras, clock), clock), 3))
 
-    assert [frame.rgb.shape for frame in frames] == [(48, 64, 3), (20, 32, 3), (48, 64, 3)]
+    assert [frame.to_rgb().shape for frame in frames] == [(48, 64, 3), (20, 32, 3), (48, 64, 3)]
     assert len(cameras.opened) == 1
 
 

@@ -112,10 +112,48 @@ def test_a_camera_that_slows_down_in_the_dark_costs_no_resolution() -> None:
 def test_frames_that_are_lost_although_no_stage_is_to_blame_lower_the_size() -> None:
     governor = Governor(wanted_fps=FPS)
 
-    for number in range(60):
+    for number in range(120):
         governor.see(0.005, now_s=number / 20, arriving_fps=FPS, dropped=number // 2, short_side_px=720)
 
     assert governor.size_px < 486
+
+
+def test_a_moment_of_another_programs_work_costs_no_resolution() -> None:
+    governor = Governor(wanted_fps=FPS)
+    run(governor, by_area(0.02), seconds=20)
+
+    for stall_s in (20.0, 25.0, 31.0):
+        # Frames are lost, but most of the window is as ever.
+        def cost_s(_: int, now_s: float, *, began_s: float = stall_s) -> float:
+            return 0.2 if began_s <= now_s < began_s + 0.4 else 0.02
+
+        changes = run(governor, cost_s, seconds=4, begin_s=stall_s)
+        assert not changes
+
+
+def test_heavy_overload_is_answered_at_once_and_once() -> None:
+    """Not all of the work shrinks with the size: decoding, enlarging, what is shown."""
+    governor = Governor(wanted_fps=FPS)
+
+    changes = run(
+        governor,
+        lambda size_px, _: 0.008 + 0.037 * (size_px / 486) ** 2,
+        seconds=60,
+        arriving_fps=60,
+        side_px=1080,
+    )
+
+    assert len(changes) == 1
+    assert changes[0][0] < 2
+    assert changes[0][1] < 486
+
+
+def test_room_that_comes_and_goes_is_not_taken() -> None:
+    governor = Governor(wanted_fps=FPS, start_px=270)
+
+    changes = run(governor, lambda _, now_s: 0.012 if now_s % 6 < 4 else 0.024, seconds=120, begin_s=1.0)
+
+    assert len(changes) <= 1  # within the first seconds, when what a machine can do is still unknown
 
 
 def test_the_steps_cover_what_the_option_allows() -> None:

@@ -129,7 +129,7 @@ class FakeSession:
                 continue
             captured = next(source, None)
             if captured is not None:
-                self._finish(captured.rgb, captured.captured_s)
+                self._finish(captured.to_rgb(), captured.captured_s)
 
     def _finish(self, rgb: NDArray[np.uint8], captured_s: float) -> None:
         strength = self.controls.strength
