@@ -25,6 +25,8 @@ from training.vgg import Vgg19
 
 # The refinement of a deviation is bounded to a factor of e^3, so that no odd picture makes features overflow.
 LOG_DEVIATION_MAX = 3.0
+# Below this strength the painted picture fades into the photograph, which no network reconstructs exactly.
+FADE_STRENGTH = 0.25
 
 
 def exchange_statistics(features: Tensor, mean: Tensor, deviation: Tensor, strength: Tensor | None) -> Tensor:
@@ -58,8 +60,8 @@ class SlimAdainNetwork(nn.Module):
     One network serves both pictures. The style picture passes without any normalisation, and mean and deviation are
     recorded where a norm would be; the photograph passes with its own statistics exchanged for these. A small
     perceptron refines them. Departures from the paper: no VGG19 at run time, and AdaIN at every layer instead of one,
-    so that coarse and fine traits of a style both arrive. At strength 0 the photograph passes as a style picture does,
-    which the training makes a reconstruction.
+    so that coarse and fine traits of a style both arrive. Towards strength 0 the photograph passes as a style picture
+    does, which the training makes a reconstruction, and it is the photograph itself at 0.
 
     Pictures are RGB in [0, 1], (B, 3, H, W), sides multiples of `SIZE_MULTIPLE`; statistics are (B, 2, N): mean and
     deviation of the N channels that are normalised, in the order of the layers.
@@ -122,7 +124,14 @@ class SlimAdainNetwork(nn.Module):
             begin, end = next(bounds)
             return exchange_statistics(features, statistics[:, 0, begin:end], statistics[:, 1, begin:end], strength)
 
-        return self._stylize_blocks(blocks, exchange)
+        painted = self._stylize_blocks(blocks, exchange)
+        if strength is None:
+            return painted
+        return torch.lerp(
+            blocks.to(painted.dtype),
+            painted,
+            (strength / FADE_STRENGTH).clamp(max=1).view(-1, 1, 1, 1).to(painted.dtype),
+        )
 
     def _stylize_blocks(self, blocks: Tensor, at_norm: Callable[[Tensor], Tensor]) -> Tensor:
         """Run the network with `at_norm` where its norm layers are, in the order of `_widths`."""

@@ -7,14 +7,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from training.augment import recolor
 from training.clip import ClipPairs
 from training.motion import move
-from training.photograph import CROP_SHARE_MIN, PictureFolder, random_crop, square
+from training.photograph import CROP_SHARE_MIN, PictureFolder, random_crop
 
 # Of the items, if there are clips; the rest are stills in synthetic motion.
 CLIP_SHARE = 0.5
 # Of the items with a painting: those to be stylised in full. The rest have a strength between 0 and 1.
 FULL_STRENGTH_SHARE = 0.6
+# A network that saw 1,275 paintings whole and as they are learned them by heart: style loss 0.08 on these, 0.13 on
+# others (median).
+PAINTING_SHARE_MIN = 0.65
+RECOLORED_SHARE = 0.5
 # Tells the random numbers of an unpaired painting from those of its photograph, of the same seed and item.
 PAINTING_STREAM = 1
 
@@ -23,8 +28,8 @@ class StepDataset(Dataset[dict[str, Tensor]]):
     """Serve a photograph with its motion and, with `paintings`, a painting to learn its style from.
 
     An item has `photograph` and `moved` (3, side, side), float32 RGB in [0, 1]; `flow` (2, side, side) in pixels and
-    `valid` (1, side, side) with moved(p) = photograph(p + flow(p)) where valid is 1; and of a painting the middle
-    square `painting` (3, style side, style side) with its `painting_number`, and a `strength` to apply it with.
+    `valid` (1, side, side) with moved(p) = photograph(p + flow(p)) where valid is 1; and a crop of a painting in its
+    own or in other colours, `painting` (3, style side, style side), and a `strength` to apply it with.
     """
 
     def __init__(
@@ -49,9 +54,9 @@ class StepDataset(Dataset[dict[str, Tensor]]):
         clips = self._clips if self._clips and random.random() < CLIP_SHARE else None
         item = clips.draw(random) if clips else self._still(random)
         if self._paintings:
-            number, painting = self._paintings.draw(random, side_min_px=self._painting_side_px)
-            item["painting"] = square(painting, self._painting_side_px)
-            item["painting_number"] = torch.tensor(number)
+            _, painting = self._paintings.draw(random, side_min_px=self._painting_side_px)
+            crop = random_crop(painting, self._painting_side_px, random, share_min=PAINTING_SHARE_MIN)
+            item["painting"] = recolor(crop, random) if random.random() < RECOLORED_SHARE else crop
             strength = 1.0 if random.random() < FULL_STRENGTH_SHARE else random.random()
             item["strength"] = torch.tensor(strength, dtype=torch.float32)
         return item

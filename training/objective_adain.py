@@ -36,7 +36,6 @@ class AdainObjective(StyleObjective):
         super().__init__(network, recipe)
         self.weights["reconstruction"] = recipe.reconstruction_weight
         self._comparison = comparison
-        self._styles = _StyleCache(comparison)
         # No buffers, which several devices would exchange at every step.
         self._previewed = previewed
         self._previewed_paintings = previewed_paintings
@@ -49,7 +48,7 @@ class AdainObjective(StyleObjective):
         statistics, reconstructed = self.network.read_style(paintings)
         both = self.network(torch.cat((photographs, batch["moved"])), statistics.repeat(2, 1, 1), strength.repeat(2))
         stylized, stylized_moved = both.float().chunk(2)
-        style = self._styles(paintings, batch["painting_number"])
+        style = self._comparison.style(paintings)
         content_target, own_style = self._comparison.content_and_style(photographs)
         style_target = {
             layer: torch.lerp(own_style[layer], style[layer], strength.view(-1, 1, 1)) for layer in own_style
@@ -74,34 +73,3 @@ class AdainObjective(StyleObjective):
             stylized = network(photographs, statistics.expand(len(photographs), -1, -1))
             rows.append(torch.cat((painting, stylized.float())))
         return sheet(rows)
-
-
-class _StyleCache:
-    """Style targets of each painting, computed at its first use and kept in half precision in main memory.
-
-    0.7 MB a painting for Gram matrices; values are scaled by their largest, since those of the Oxford weights exceed
-    the range of float16.
-    """
-
-    def __init__(self, comparison: GramComparison) -> None:
-        self._comparison = comparison
-        self._kept: dict[int, dict[str, tuple[Tensor, Tensor]]] = {}
-
-    def __call__(self, paintings: Tensor, numbers: Tensor) -> dict[str, Tensor]:
-        """Return the targets of a batch, (B, ...) for each layer, in float32 on the device of the paintings."""
-        targets: dict[str, list[Tensor]] = {}
-        for painting, number in zip(paintings.split(1), numbers.tolist(), strict=True):
-            for layer, (scaled, largest) in self._of_one(painting, number).items():
-                target = scaled.to(paintings.device).float() * largest.to(paintings.device)
-                targets.setdefault(layer, []).append(target)
-        return {layer: torch.cat(of_layer) for layer, of_layer in targets.items()}
-
-    def _of_one(self, painting: Tensor, number: int) -> dict[str, tuple[Tensor, Tensor]]:
-        # One at a time and always through the cache, so that a target does not depend on the batch it is first met in:
-        # a run that resumes with an empty cache gets the same.
-        if number not in self._kept:
-            self._kept[number] = {
-                layer: ((target / target.abs().amax()).half().cpu(), target.abs().amax().cpu())
-                for layer, target in self._comparison.style(painting).items()
-            }
-        return self._kept[number]

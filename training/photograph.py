@@ -136,10 +136,15 @@ def square(picture: Image.Image, side_px: int) -> Tensor:
     return to_tensor(picture.resize((side_px, side_px), Image.Resampling.LANCZOS, box=box))
 
 
-def random_crop(picture: Image.Image, side_px: int, random: np.random.Generator) -> Tensor:
-    """Return a random square of a picture, mirrored or not, (3, side, side)."""
+def random_crop(
+    picture: Image.Image, side_px: int, random: np.random.Generator, *, share_min: float = CROP_SHARE_MIN
+) -> Tensor:
+    """Return a random square of a picture, mirrored or not, (3, side, side).
+
+    It covers at least `share_min` of the short side.
+    """
     short = min(picture.size)
-    side = max(1, round(short * random.uniform(CROP_SHARE_MIN, 1.0)))
+    side = max(1, round(short * random.uniform(share_min, 1.0)))
     left = int(random.integers(picture.width - side + 1))
     top = int(random.integers(picture.height - side + 1))
     box = (left, top, left + side, top + side)

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
-from training.adain import AdainNetwork, SlimAdainNetwork, exchange_statistics  # noqa: E402
+from training.adain import FADE_STRENGTH, AdainNetwork, SlimAdainNetwork, exchange_statistics  # noqa: E402
 from training.mean_std import mean_and_std  # noqa: E402
 from training.vgg import Vgg19  # noqa: E402
 
@@ -72,21 +72,35 @@ def test_style_changes_the_picture_and_strength_its_amount(network: SlimAdainNet
     photographs = _random(1, 3, 32, 32)
     with torch.no_grad():
         statistics = network.style_statistics(0.2 * _random(1, 3, 32, 32, seed=2))
-        none, half, full = (network(photographs, statistics, torch.tensor([value])) for value in (0.0, 0.5, 1.0))
+        some, half, full = (network(photographs, statistics, torch.tensor([value])) for value in (0.25, 0.5, 1.0))
         unstated = network(photographs, statistics)
 
     assert torch.allclose(full, unstated, atol=1e-5)
-    assert 0 < (half - none).norm() < (full - none).norm()
+    assert 0 < (half - some).norm() < (full - some).norm()
 
 
-def test_strength_0_is_what_the_picture_is_in_its_own_style(network: SlimAdainNetwork | AdainNetwork) -> None:
-    """So that training the reconstruction of paintings makes strength 0 a reconstruction of photographs."""
+def test_strength_0_of_the_papers_network_is_the_picture_in_its_own_style(paper: AdainNetwork) -> None:
     photographs = _random(1, 3, 32, 32)
     with torch.no_grad():
-        _, reconstructed = network.read_style(photographs)
-        statistics = network.style_statistics(_random(1, 3, 32, 32, seed=2))
+        _, reconstructed = paper.read_style(photographs)
+        statistics = paper.style_statistics(_random(1, 3, 32, 32, seed=2))
 
-        assert torch.allclose(network(photographs, statistics, torch.zeros(1)), reconstructed, atol=1e-5)
+        assert torch.allclose(paper(photographs, statistics, torch.zeros(1)), reconstructed, atol=1e-5)
+
+
+def test_strength_0_of_the_slim_network_is_the_picture_and_from_a_quarter_on_all_of_it_is_painted(
+    slim: SlimAdainNetwork,
+) -> None:
+    photographs = _random(1, 3, 32, 32)
+    with torch.no_grad():
+        statistics = slim.style_statistics(_random(1, 3, 32, 32, seed=2))
+        distances = [
+            (slim(photographs, statistics, torch.tensor([strength])) - photographs).abs().mean().item()
+            for strength in (0.0, FADE_STRENGTH / 2, FADE_STRENGTH)
+        ]
+
+    assert distances[0] == 0
+    assert distances[1] == pytest.approx(distances[2] / 2, rel=0.05)
 
 
 def test_each_picture_of_a_batch_gets_its_own_style(slim: SlimAdainNetwork) -> None:

@@ -66,10 +66,24 @@ def test_item_has_a_still_in_motion_and_a_painting(pictures: Path) -> None:
         "flow": (2, SIDE_PX, SIDE_PX),
         "valid": (1, SIDE_PX, SIDE_PX),
         "painting": (3, 8, 8),
-        "painting_number": (),
         "strength": (),
     }
-    assert item["painting_number"] in (0, 1)
+
+
+def test_a_painting_is_seen_in_ever_other_crops_and_in_part_in_other_colours(pictures: Path) -> None:
+    dataset = StepDataset(
+        PictureFolder(list_pictures(pictures)),
+        side_px=SIDE_PX,
+        seed=1,
+        paintings=PictureFolder(list_pictures(pictures)[:1]),
+        painting_side_px=8,
+    )
+    paintings = torch.stack([dataset[index]["painting"] for index in range(40)])
+    means = paintings.mean(dim=(2, 3))
+    other_colors = (means - means.median(dim=0).values).abs().amax(dim=1) > 0.08
+
+    assert len(torch.unique(paintings, dim=0)) == len(paintings)
+    assert 8 < other_colors.sum() < 32
 
 
 def test_most_paintings_are_applied_in_full_and_the_rest_at_any_strength(pictures: Path) -> None:
