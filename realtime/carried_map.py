@@ -29,6 +29,8 @@ RESIDUAL_SIGMA_PX = 2.0
 REFINEMENT_PX = 2.0
 REFINEMENT_SIGMA_PX = 1.5
 REFINEMENT_SHARE = 0.25
+# Grey levels by which the refined place must fit better: on flat ground it fits noise.
+REFINEMENT_GAIN_LEVELS = 1.0
 # Trust in the motion under which a pixel is looked up anew if it looks wrong, too, in a frame in which motion breaks
 # there: elsewhere the eye follows it. What was carried and looks right counts so much at least, and what was found
 # counts less, so that it gives way to the other key frame's carry.
@@ -91,7 +93,7 @@ class MapCarrier:
         """
         refined = np.asarray(self._refinement.calc(grey, self._key_grey, self._displacement.copy()), dtype=np.float32)
         step = refined - self._displacement
-        better = self._residual(grey, refined) <= self._residual(grey, self._displacement)
+        better = self._residual(grey, refined) <= self._residual(grey, self._displacement) - REFINEMENT_GAIN_LEVELS
         share = self._followed * better * np.exp2(-np.square(step).sum(axis=-1) / REFINEMENT_PX**2)
         share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), REFINEMENT_SIGMA_PX)
         self._displacement = self._displacement + REFINEMENT_SHARE * np.asarray(share)[..., np.newaxis] * step

@@ -1,4 +1,4 @@
-"""Look through a whole video before it is worked on: when its frames are shown, and where its scenes begin."""
+"""Look through a whole video before it is worked on: when frames are shown, where scenes begin, if the camera moves."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,22 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .scene_cut import SceneCutDetector
+from .small_grey import FLOW_SHORT_SIDE_MIN_PX, SmallFlow
+from .static_camera import stands_still
 from .video_source import VideoFileSource
 
 # Cuts are looked for in pictures of this width.
 _WIDTH_PX = 320
+# Every so many frames it is asked whether the camera stands still.
+_STATIC_STEP = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSurvey:
     """The times of all frames from the first one on; where that is in the file's own time; the first frame of scenes.
 
-    `scenes` begins with 0.
+    `scenes` begins with 0; `static_scenes` are those from a camera that stands still.
     """
 
     times_s: tuple[Fraction, ...]
     first_s: Fraction
     scenes: tuple[int, ...]
+    static_scenes: frozenset[int] = frozenset()
 
     def number_at(self, time_in_file_s: Fraction) -> int:
         """Return the number of the first frame that is not before a time of the file."""
@@ -58,15 +63,25 @@ def survey_clip(path: Path, *, check_stop: Callable[[], None] = lambda: None) ->
         InputError: the video cannot be read.
     """
     times_s: list[Fraction] = []
-    scenes = [0]
-    detector = SceneCutDetector()
+    votes: dict[int, list[bool]] = {0: []}
+    detector, flow = SceneCutDetector(), SmallFlow()
+    last: NDArray[np.uint8] | None = None
     with VideoFileSource(path) as source:
         for frame in source:
             check_stop()
             times_s.append(frame.pts_s)
-            if detector.is_cut(grey_of(frame.rgb)):
-                scenes.append(frame.index)
-        return ClipSurvey(tuple(time_s - times_s[0] for time_s in times_s), source.first_s, tuple(scenes))
+            grey = grey_of(frame.rgb)
+            if detector.is_cut(grey):
+                votes[frame.index] = []
+            elif last is not None and frame.index % _STATIC_STEP == 0 and min(grey.shape) >= FLOW_SHORT_SIDE_MIN_PX:
+                votes[max(votes)].append(stands_still(grey, flow.back(grey, last)))
+            last = grey
+        return ClipSurvey(
+            tuple(time_s - times_s[0] for time_s in times_s),
+            source.first_s,
+            tuple(votes),
+            frozenset(first for first, of_scene in votes.items() if 2 * sum(of_scene) > len(of_scene)),
+        )
 
 
 def grey_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -29,6 +29,7 @@ from .errors import InputError
 from .frame import Frame
 from .keyframe_folder import read_keyframe
 from .motion import SHORT_SIDE_MIN_PX, MotionEstimator
+from .static_camera import hold_still
 from .stylizer import Stylized
 from .video_info import VideoInfo
 from .video_source import VideoFileSource
@@ -42,12 +43,16 @@ _TRUST_LEVELS = 255
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Frames from `first` to before `end` that have the same key frames: one at `first` (`left`), one at `end`."""
+    """Frames from `first` to before `end` that have the same key frames: one at `first` (`left`), one at `end`.
+
+    `is_static` tells that the camera stands still.
+    """
 
     first: int
     end: int
     left: Path | None
     right: Path | None
+    is_static: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ class KeyframePainter:
         carrier = MapCarrier(last)
         for rgb in islice(self._inputs, span.end - span.first - 1):
             self._check_stop()
-            forth, back = motion.between(last, rgb)
+            forth, back = motion.between(last, rgb, is_static=span.is_static)
             yield carried(painted, carrier.step(rgb, back=back, forth=forth))
             last = rgb
 
@@ -172,7 +177,7 @@ class KeyframePainter:
         for number in range(span.first + 1, span.end + 1):
             self._check_stop()
             rgb = self._next_input()
-            forth, back = (spool.put(_in_parts(flow)) for flow in motion.between(last, rgb))
+            forth, back = (spool.put(_in_parts(flow)) for flow in motion.between(last, rgb, is_static=span.is_static))
             stored[number] = _Stored(spool.put(rgb), forth, back)
             last = rgb
         # The key frame begins the next span.
@@ -211,6 +216,7 @@ class KeyframePainter:
             scene_end if end is None else end,
             self._keyframes[first] if first is not None else None,
             self._keyframes[end] if end is not None else None,
+            scene_first in self._survey.static_scenes,
         )
 
     def _painted(self, path: Path | None) -> NDArray[np.uint8]:
@@ -248,13 +254,13 @@ class _Motion:
         self._pool.shutdown()
 
     def between(
-        self, rgb: NDArray[np.uint8], following: NDArray[np.uint8]
+        self, rgb: NDArray[np.uint8], following: NDArray[np.uint8], *, is_static: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the motion to the following picture, and the motion back."""
+        """Return the motion to the following picture, and the motion back; `is_static` is of the camera."""
         now, then = (np.asarray(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY), dtype=np.uint8) for each in (rgb, following))
         forth = self._pool.submit(self._forth.estimate, now, then)
         back = self._back.estimate(then, now)
-        return forth.result(), back
+        return hold_still(forth.result(), back, grey=now, following=then) if is_static else (forth.result(), back)
 
 
 def _require_all_scenes(survey: ClipSurvey, keyframes: dict[int, Path], numbers: range) -> None:

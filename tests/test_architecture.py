@@ -23,7 +23,7 @@ LAYERS = (
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status", "camera_address"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
-     "small_grey", "live_keys", "luminance_history", "microphone", "array_spool", "carried_map"),
+     "small_grey", "live_keys", "luminance_history", "microphone", "array_spool", "carried_map", "static_camera"),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
         "noise_filter", "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric",
