@@ -18,7 +18,7 @@ GAIN_MAX = 1.0
 def finish(frame: NDArray[np.uint8], made: Stylized, controls: Controls) -> NDArray[np.uint8]:
     """Return the final picture at the frame's size; `made` may be smaller. All are (H, W, 3) uint8 RGB."""
     if controls.strength == 0:
-        return frame  # exactly: an any-style network only comes close to it
+        return frame  # exactly, whatever the precision of the network
     picture = enlarge_guided(frame, made) if made.stylized.shape != frame.shape else made.stylized
     if controls.keep_colors:
         picture = with_colors_of(frame, picture)

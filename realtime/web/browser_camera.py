@@ -16,9 +16,10 @@ import numpy as np
 from aiortc import MediaStreamError, MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import SessionDescription
 from av import VideoFrame
+from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 from ..live_frame import LiveFrame
 from ..live_source import PushSource
 from .relay import FrameRelay
@@ -160,7 +161,10 @@ class _ReturnTrack(MediaStreamTrack):
 
 
 def _rgb(frame: VideoFrame) -> NDArray[np.uint8]:
-    return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    try:
+        return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    except (FFmpegError, ValueError) as error:
+        raise InputError(f"a picture of the browser's camera is damaged: {error}") from error
 
 
 def _yuv(rgb: NDArray[np.uint8]) -> VideoFrame:
