@@ -73,13 +73,13 @@ def test_silence_is_shown_as_a_message_on_the_last_picture(engines: dict[str, Fa
         slot = session.subscribe("test")
         assert next_frame(slot, lambda frame: frame.is_message).output.shape == (720, 1280, 3)
 
-        source.push(np.full((48, 64, 3), 200, np.uint8), time.monotonic())
+        source.push(lambda: np.full((48, 64, 3), 200, np.uint8), time.monotonic())
         assert not next_frame(slot, lambda frame: not frame.is_message).is_message
         message = next_frame(slot, lambda frame: frame.is_message)
         assert message.output.shape == (48, 64, 3)
         assert session.status().message == "no picture comes from the phone"
 
-        source.push(np.full((48, 64, 3), 100, np.uint8), time.monotonic())
+        source.push(lambda: np.full((48, 64, 3), 100, np.uint8), time.monotonic())
         next_frame(slot, lambda frame: not frame.is_message)
         until(lambda: session.status().message == "")
 
