@@ -15,7 +15,7 @@ from PIL import Image
 
 from realtime.motion import MotionEstimator, valid_mask, warp
 from realtime.scene_cut import SceneCutDetector
-from realtime.static_camera import hold_still, stands_still
+from realtime.static_camera import CameraVotes, hold_still
 
 # Short sides at which motion is chained and refined.
 CHAIN_SIDE_PX, REFINED_SIDE_PX = 180, 360
@@ -28,7 +28,7 @@ class StartCarrier:
 
     def __init__(self, content: Image.Image) -> None:
         self.has_cut = False
-        self._votes: list[bool] = []
+        self._camera = CameraVotes()
         self._motion = MotionEstimator()
         self._cuts = SceneCutDetector()
         self._content = self._frame = content
@@ -43,8 +43,8 @@ class StartCarrier:
         self.has_cut = self.has_cut or self._cuts.is_cut(grey)
         if not self.has_cut:
             to_last, from_last = self._motion.estimate(grey, self._grey), self._motion.estimate(self._grey, grey)
-            self._votes.append(stands_still(grey, to_last))
-            if self._is_static():
+            self._camera.add(grey, to_last)
+            if self._camera.is_static:
                 to_last, from_last = hold_still(to_last, from_last, grey=grey, following=self._grey)
             self._to_key = to_last + warp(self._to_key, to_last)
             self._from_key = self._from_key + warp(from_last, self._from_key)
@@ -60,7 +60,7 @@ class StartCarrier:
         key, here = (_grey(picture, REFINED_SIDE_PX) for picture in (self._content, self._frame))
         to_key = self._motion.estimate(here, key, initial=_resized(self._to_key, here.shape))
         from_key = self._motion.estimate(key, here, initial=_resized(self._from_key, here.shape))
-        if self._is_static():
+        if self._camera.is_static:
             to_key, from_key = hold_still(to_key, from_key, grey=here, following=key)
         shows = valid_mask(to_key, from_key).astype(np.float32)
         share = cv2.GaussianBlur(cv2.erode(shows, np.ones((3, 3), np.uint8)), (0, 0), SEAM_SIGMA_PX)
@@ -69,9 +69,6 @@ class StartCarrier:
         carried = warp(np.asarray(painted, dtype=np.float32), flow)
         content = np.asarray(self._frame.resize(painted.size, Image.Resampling.LANCZOS), dtype=np.float32)
         return Image.fromarray((share * carried + (1 - share) * content).round().astype(np.uint8))
-
-    def _is_static(self) -> bool:
-        return 2 * sum(self._votes) > len(self._votes)
 
 
 def _grey(picture: Image.Image, short_side_px: int) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .scene_cut import SceneCutDetector
 from .small_grey import FLOW_SHORT_SIDE_MIN_PX, SmallFlow
-from .static_camera import stands_still
+from .static_camera import CameraVotes
 from .video_source import VideoFileSource
 
 # Cuts are looked for in pictures of this width.
@@ -63,7 +63,7 @@ def survey_clip(path: Path, *, check_stop: Callable[[], None] = lambda: None) ->
         InputError: the video cannot be read.
     """
     times_s: list[Fraction] = []
-    votes: dict[int, list[bool]] = {0: []}
+    votes = {0: CameraVotes()}
     detector, flow = SceneCutDetector(), SmallFlow()
     last: NDArray[np.uint8] | None = None
     with VideoFileSource(path) as source:
@@ -72,15 +72,15 @@ def survey_clip(path: Path, *, check_stop: Callable[[], None] = lambda: None) ->
             times_s.append(frame.pts_s)
             grey = grey_of(frame.rgb)
             if detector.is_cut(grey):
-                votes[frame.index] = []
+                votes[frame.index] = CameraVotes()
             elif last is not None and frame.index % _STATIC_STEP == 0 and min(grey.shape) >= FLOW_SHORT_SIDE_MIN_PX:
-                votes[max(votes)].append(stands_still(grey, flow.back(grey, last)))
+                votes[max(votes)].add(grey, flow.back(grey, last))
             last = grey
         return ClipSurvey(
             tuple(time_s - times_s[0] for time_s in times_s),
             source.first_s,
             tuple(votes),
-            frozenset(first for first, of_scene in votes.items() if 2 * sum(of_scene) > len(of_scene)),
+            frozenset(first for first, of_scene in votes.items() if of_scene.is_static),
         )
 
 

@@ -46,6 +46,22 @@ def stands_still(grey: NDArray[np.uint8], flow: Flow) -> bool:
     return bool(tells.any()) and float(np.mean(lengths < STILL_PX)) >= STATIC_SHARE
 
 
+class CameraVotes:
+    """Asks frames of a scene whether the camera stands still: it does where most of them say so."""
+
+    def __init__(self) -> None:
+        self._asked = self._still = 0
+
+    def add(self, grey: NDArray[np.uint8], flow: Flow) -> None:
+        """Ask a frame, as `stands_still` takes it."""
+        self._asked += 1
+        self._still += stands_still(grey, flow)
+
+    @property
+    def is_static(self) -> bool:
+        return 2 * self._still > self._asked
+
+
 def hold_still(forth: Flow, back: Flow, *, grey: NDArray[np.uint8], following: NDArray[np.uint8]) -> tuple[Flow, Flow]:
     """Return the flows from `grey` (H, W) to another frame, `following`, and back, (H, W, 2), without what is none.
 
