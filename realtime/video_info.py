@@ -1,6 +1,6 @@
 """What is known of a video before its frames flow: read off the stream and its first frame, told to the sink."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 
 from .color import SDR_TAGS, ColorTags
@@ -82,7 +83,9 @@ def promised_frames(stream: "VideoStream") -> int:
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    side_data = cast("Mapping[object, Any]", frame.side_data)  # PyAV declares it as a dict of other keys
+    # Not `frame.side_data`, which the frame keeps and which keeps the frame, until the garbage collector comes by. PyAV
+    # declares neither its argument nor that it is a mapping.
+    side_data = cast("Callable[[av.VideoFrame], Mapping[object, Any]]", SideDataContainer)(frame)
     data = side_data.get(SideDataType.DISPLAYMATRIX)
     if data is None:
         return None

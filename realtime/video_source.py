@@ -5,7 +5,7 @@ from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 import av
 import av.error
@@ -32,6 +32,12 @@ _SEEK_MARGINS_S = (0, 5, 20, 80)
 _WITHOUT_PTS = frozenset({("avi", "h264"), ("avi", "hevc")})
 
 
+def _closed(path: Path) -> Iterator[Never]:
+    """Be the frames of a source that has been closed."""
+    raise ValueError(f"{path} has been closed: no more frames can be read")
+    yield
+
+
 class VideoFileSource:
     """Frames of the main video stream of a file between `start_s` and `end_s`, counted from its first frame.
 
@@ -48,6 +54,7 @@ class VideoFileSource:
         self.path = path
         self.repaired_timestamps = 0
         self.notes: list[str] = []
+        self._decoded: Iterator[av.VideoFrame]
         self._open()
         try:
             self._origin_s = (self._stream.start_time or 0) * self._time_base
@@ -64,7 +71,6 @@ class VideoFileSource:
         except BaseException:
             self._container.close()
             raise
-        self._is_closed = False
         self._frames_promised = promised_frames(self._stream) if self._start_s is None and self.end_s is None else 0
         self._converter = ColorConverter(self.info.color_tags, height=self.info.height)
         # One for all: what has been decoded cannot be decoded again.
@@ -78,8 +84,10 @@ class VideoFileSource:
         self.close()
 
     def close(self) -> None:
-        self._is_closed = True
         self._container.close()
+        # They and the source hold each other: what a decoder keeps, 2 MB at 640x360, would wait for the garbage
+        # collector, and a file that is played again and again opens one every time.
+        self._decoded = self._timed = self._frames = _closed(self.path)
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames
@@ -174,7 +182,7 @@ class VideoFileSource:
     def _restart_decoding(self) -> None:
         self.corrupt_packets = 0
         self._times_in: list[int] = []  # a heap
-        self._decoded: Iterator[av.VideoFrame] = self._decode()
+        self._decoded = self._decode()
 
     def _go_before(self, start_s: Fraction) -> None:
         """Seek to a key frame at or before `start_s`.
@@ -215,8 +223,6 @@ class VideoFileSource:
     def _pictures(self) -> Iterator[av.VideoFrame]:
         yield self._first
         while True:
-            if self._is_closed:  # PyAV (18.1) would crash
-                raise ValueError(f"{self.path} has been closed: no more frames can be read")
             picture = next(self._decoded, None)
             if picture is None:
                 return

@@ -1,11 +1,13 @@
 """What every source must do: each frame once, in order of time, then the end; and only errors of ours."""
 
+import gc
 import threading
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -113,6 +115,28 @@ def test_file_is_read_no_more_after_close(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="closed"):
         list(frames)
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_closed_source_leaves_no_picture_to_the_garbage_collector(kind: str, tmp_path: Path) -> None:
+    path = _write(kind, tmp_path)
+    gc.collect()
+    before = _pictures_in_memory()
+    gc.disable()
+    try:
+        with VideoFileSource(path) as opened:
+            for _ in opened.pictures():
+                pass
+        del opened, _
+        left = _pictures_in_memory() - before
+    finally:
+        gc.enable()
+
+    assert left == 0
+
+
+def _pictures_in_memory() -> int:
+    return sum(isinstance(kept, av.VideoFrame) for kept in gc.get_objects())
 
 
 def test_file_is_iterated_once_however_often_it_is_asked(tmp_path: Path) -> None:
