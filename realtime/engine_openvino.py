@@ -17,7 +17,7 @@ from .graph import FEED_FORWARD, GraphContract, Port
 
 _OPENVINO_DEVICE = {"cpu": "CPU", "intel-gpu": "GPU"}
 # Models compiled for a size are kept for the last sizes seen: a file has one, a governor moves among a few.
-_SIZES_KEPT = 4
+_SIZES_KEPT = 2
 
 
 def import_openvino() -> ModuleType:
