@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.score_adain import measure_pairs
-from realtime.catalogue import Style, encoder_of, read_model
+from realtime.catalogue import Style, encoder_of, fitter_of, read_model
 from training.photograph import load_picture
 from training.vgg import Vgg19
 
@@ -30,9 +30,11 @@ def any_style_report(
     `strength_0_psnr_db` is the mean PSNR against the photograph; `monotone_share` is the share of pairs whose style
     loss falls with every step of strength.
     """
+    fitter = fitter_of(style)
     pairs = measure_pairs(
         read_model(style),
         read_model(encoder_of(style)),
+        fitter=None if fitter is None else read_model(fitter),
         photographs=_pictures(photographs, PHOTOGRAPHS, short_side_px=PHOTOGRAPH_SIDE_PX),
         paintings=_pictures(paintings, PAINTINGS, short_side_px=PAINTING_SIDE_PX),
         strengths=STRENGTHS,

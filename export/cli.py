@@ -95,7 +95,7 @@ def _publish(
     if options.warping_error is not None:
         scores["warping_error"] = options.warping_error
     card = make_card(trained, exported, scores=scores, data=data, licence=LICENCE, embed_recipe=False)
-    publish(exported.model, card, options.publish, variants=exported.variants, encoder=exported.encoder)
+    publish(exported.model, card, options.publish, variants=exported.variants, parts=exported.parts)
     write_pages(options.publish)
     print(f"published {card['name']}: {', '.join(figures_of(card))}; {card.get('milliseconds', {})}")
 

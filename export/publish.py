@@ -13,6 +13,7 @@ from realtime.catalogue import (
     CATALOGUE_SCHEMA,
     MODEL_SUFFIX,
     STYLE_NAME_LENGTH_MAX,
+    files_of,
     is_style_name,
     load_catalogue,
     load_user_styles,
@@ -45,13 +46,13 @@ def publish(
     folder: Path,
     *,
     variants: Mapping[str, tuple[bytes, float]] | None = None,
-    encoder: bytes | None = None,
+    parts: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write the model files and add or replace the card; the other styles stay as they are.
 
-    `variants` maps precisions to the model in it and its PSNR in dB; `encoder` is that of an any-style model. Every
-    file is written under a temporary name first and renamed when all are there, the catalogue last: whatever ends the
-    process, no other style is touched and no file is half written.
+    `variants` maps precisions to the model in it and its PSNR in dB; `parts` are the other files of an any-style model,
+    of `ANY_STYLE_PARTS`. Every file is written under a temporary name first and renamed when all are there, the
+    catalogue last: whatever ends the process, no other style is touched and no file is half written.
 
     Raises:
         ValueError: a model is larger than a style may be, or the name is not safe.
@@ -59,14 +60,12 @@ def publish(
     """
     name = card["name"]
     _require_safe_name(name)
-    files = {"": model, **{precision: item for precision, (item, _) in (variants or {}).items()}}
-    if encoder is not None:
-        files["encoder"] = encoder
+    files = {"": model, **{precision: item for precision, (item, _) in (variants or {}).items()}, **(parts or {})}
     for content in files.values():
         if len(content) > MODEL_BYTES_MAX:
             raise ValueError(f"{name} has {len(content)} bytes, more than the {MODEL_BYTES_MAX} of a style")
     styles = _styles(folder)
-    replaced = files_of(styles.pop(name)) if name in styles else set()
+    replaced = {str(listed["file"]) for listed in files_of(styles.pop(name))} if name in styles else set()
     listed = {
         kind: {
             # A name of a style has no dot, so that no style has a file of another one.
@@ -82,8 +81,7 @@ def publish(
             {"precision": precision, **listed[precision], "psnr_db": psnr_db}
             for precision, (_, psnr_db) in variants.items()
         ]
-    if encoder is not None:
-        complete["encoder"] = listed["encoder"]
+    complete |= {part: listed[part] for part in parts or {}}
     styles[name] = complete
     in_order = [styles[other] for other in sorted(styles)]
     catalogue = json.dumps({"schema": CATALOGUE_SCHEMA, "styles": in_order}, indent=2, ensure_ascii=False)
@@ -91,12 +89,6 @@ def publish(
     _write_all(folder, {**contents, CATALOGUE_FILE: (catalogue + "\n").encode()})
     for file_name in replaced - contents.keys():
         (folder / file_name).unlink(missing_ok=True)
-
-
-def files_of(card: dict[str, Any]) -> set[str]:
-    """Return the names of all files of a style."""
-    encoder = [card["encoder"]] if "encoder" in card else []
-    return {item["file"] for item in (card, *card.get("variants", ()), *encoder)}
 
 
 def _styles(folder: Path) -> dict[str, dict[str, Any]]:

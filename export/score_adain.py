@@ -14,6 +14,7 @@ from export.verify import psnr_db
 from realtime.engine import open_engine
 from realtime.graph import ENCODER, TRANSFER
 from realtime.style_code import ENCODED_SHORT_SIDE_PX, encode_picture
+from realtime.style_fit import StyleFitter
 from realtime.stylizer import Stylizer
 from training.perceptual import CONTENT_LAYER, content_loss, style_loss
 from training.vgg import Vgg19
@@ -31,11 +32,23 @@ class Pair:
 
 
 def any_style_scores(
-    transfer: bytes, encoder: bytes, *, photographs: Mapping[str, Picture], paintings: Sequence[Picture], vgg: Vgg19
+    transfer: bytes,
+    encoder: bytes,
+    *,
+    fitter: bytes | None,
+    photographs: Mapping[str, Picture],
+    paintings: Sequence[Picture],
+    vgg: Vgg19,
 ) -> dict[str, Any]:
     """Return the median losses at full strength over all pairs, and what these rest on."""
     pairs = measure_pairs(
-        transfer, encoder, photographs=list(photographs.values()), paintings=paintings, strengths=(1.0,), vgg=vgg
+        transfer,
+        encoder,
+        fitter=fitter,
+        photographs=list(photographs.values()),
+        paintings=paintings,
+        strengths=(1.0,),
+        vgg=vgg,
     )
     return {
         "style_loss": round(statistics.median(pair.style_losses[1.0] for pair in pairs), 4),
@@ -43,6 +56,7 @@ def any_style_scores(
         "photographs": list(photographs),
         "paintings": len(paintings),
         "statistic": "median",
+        "fitted": fitter is not None,
         "short_side_px": min(min(photograph.shape[:2]) for photograph in photographs.values()),
         "style_size_px": ENCODED_SHORT_SIDE_PX,
         "vgg": vgg.weights_name,
@@ -53,12 +67,14 @@ def measure_pairs(
     transfer: bytes,
     encoder: bytes,
     *,
+    fitter: bytes | None,
     photographs: Sequence[Picture],
     paintings: Sequence[Picture],
     strengths: Sequence[float],
     vgg: Vgg19,
 ) -> list[Pair]:
-    """Paint every photograph after every painting, as the runtime does, at every strength."""
+    """Paint every photograph after every painting at every strength, as file jobs do, with `fitter` fitted."""
+    fitting = None if fitter is None else StyleFitter(fitter)
     contents = [features_of(photograph, vgg)[CONTENT_LAYER] for photograph in photographs]
     pairs = []
     with (
@@ -66,7 +82,8 @@ def measure_pairs(
         closing(open_engine(transfer, engine="onnxruntime", device="cpu", contract=TRANSFER)) as painting_engine,
     ):
         for painting in paintings:
-            stylizer = Stylizer(painting_engine, code=encode_picture(encoding, painting))
+            code = encode_picture(encoding, painting)
+            stylizer = Stylizer(painting_engine, code=code if fitting is None else fitting.fit(code, painting))
             grams = style_grams(painting, vgg)
             for photograph, content in zip(photographs, contents, strict=True):
                 pair = Pair({}, {}, {})

@@ -59,11 +59,11 @@ def _feed_forward(scored: Scored, vgg: Vgg19) -> dict[str, Any]:
 
 
 def _any_style(scored: Scored, vgg: Vgg19) -> dict[str, Any]:
-    assert scored.exported.encoder is not None
     paintings = read_pictures(list_pictures(scored.pictures), PAIRED_PAINTINGS, short_side_px=ENCODED_SHORT_SIDE_PX)
     return any_style_scores(
         scored.exported.model,
-        scored.exported.encoder,
+        scored.exported.parts["encoder"],
+        fitter=scored.exported.parts["fitter"],
         photographs=scored.sample.scored,
         paintings=list(paintings.values()),
         vgg=vgg,

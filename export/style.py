@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from export.adain import export_adain, round_to_float16, verify_adain
+from export.fitter import export_fitter
 from export.graph import INPUT_NAME, export_onnx, run_uint8
 from export.sample import Sample
 from export.variant import store_as_float16, to_float16, to_int8
 from export.verify import Parity, picture_cases, verify
 from realtime.stylizer import with_margin
+from training.adain import SlimAdainNetwork
 
 VARIANTS = ("int8", "fp16")
 
@@ -20,13 +22,13 @@ VARIANTS = ("int8", "fp16")
 class ExportedStyle:
     """The verified files: `variants` maps precisions to a model and its PSNR in dB, the least over engines and sizes.
 
-    An any-style model has an `encoder`, and no variants.
+    An any-style model has `parts`, its encoder and its fitter, and no variants.
     """
 
     model: bytes
     parities: list[Parity]
     variants: dict[str, tuple[bytes, float]] = field(default_factory=dict)
-    encoder: bytes | None = None
+    parts: dict[str, bytes] = field(default_factory=dict)
     statistics_size: int | None = None
 
 
@@ -40,11 +42,12 @@ def export_style(network: nn.Module, sample: Sample, *, precisions: Sequence[str
         ParityError: a file does not do what the network does.
     """
     network = copy.deepcopy(network)
-    if hasattr(network, "statistics_uint8"):
+    if isinstance(network, SlimAdainNetwork):
         graphs = export_adain(network)
         style = next(iter(sample.scored.values()))
         parities = verify_adain(network, graphs, sample.sized, style=style)
-        return ExportedStyle(graphs.transfer, parities, encoder=graphs.encoder, statistics_size=graphs.statistics_size)
+        parts = {"encoder": graphs.encoder, "fitter": export_fitter(network)}
+        return ExportedStyle(graphs.transfer, parities, parts=parts, statistics_size=graphs.statistics_size)
     round_to_float16(network)
     traced = export_onnx(network)
     model = store_as_float16(traced)

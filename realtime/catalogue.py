@@ -28,6 +28,8 @@ CATALOGUE_SCHEMA = 1
 MODEL_SUFFIX = ".onnx"
 # The kind of cards whose model paints after any picture.
 ANY_STYLE_KIND = "adain"
+# The other files of such a model: what makes codes of pictures, and what fits them; the second may be missing.
+ANY_STYLE_PARTS = ("encoder", "fitter")
 # A name becomes a file name on every system and is typed on a command line.
 STYLE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 STYLE_NAME_LENGTH_MAX = 64
@@ -126,12 +128,16 @@ def _style(card: dict[str, Any], folder: Path, *, is_users: bool) -> Style:
     """Return the style of a card. Raises ValueError for names and files that would lead out of the folder."""
     if not is_style_name(card["name"]):
         raise ValueError(f"{card['name']!r} is no name of a style")
-    parts = [*card.get("variants", ()), *([card["encoder"]] if "encoder" in card else [])]
-    for file in (card["file"], *(part["file"] for part in parts)):
+    for file in (listed["file"] for listed in files_of(card)):
         if Path(file).name != file:
             raise ValueError(f"{file!r} of style {card['name']} is not a plain file name")
     path = folder / card["file"]
     return Style(card["name"], card["title"], path, card["sha256"], card["size_bytes"], card, is_users)
+
+
+def files_of(card: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a card says of each file of its style: `file`, `size_bytes` and `sha256`."""
+    return [card, *card.get("variants", ()), *(card[part] for part in ANY_STYLE_PARTS if part in card)]
 
 
 def resolve_style(text: str, catalogue: Mapping[str, Style] | None = None) -> Style:
@@ -177,14 +183,25 @@ def encoder_of(model: Style) -> Style:
     Raises:
         StyleError: the card of the model names none.
     """
+    return _part(model, "encoder")
+
+
+def fitter_of(model: Style) -> Style | None:
+    """Return the file that fits codes to their pictures for an any-style model, None if its card names none.
+
+    Raises:
+        StyleError: the card says of it what cannot be read.
+    """
+    return _part(model, "fitter") if "fitter" in model.card else None
+
+
+def _part(model: Style, kind: str) -> Style:
     try:
-        encoder = model.card["encoder"]
-        path = model.path.parent / encoder["file"]
-        return dataclasses.replace(
-            model, name=f"{model.name} (encoder)", path=path, sha256=encoder["sha256"], size_bytes=encoder["size_bytes"]
-        )
+        part = model.card[kind]
+        path, name = model.path.parent / part["file"], f"{model.name} ({kind})"
+        return dataclasses.replace(model, name=name, path=path, sha256=part["sha256"], size_bytes=part["size_bytes"])
     except (KeyError, TypeError) as error:
-        raise StyleError(f"the card of {model.name} names no encoder of pictures ({error}); {model.remedy}") from error
+        raise StyleError(f"the card of {model.name} names no {kind} of pictures ({error}); {model.remedy}") from error
 
 
 def verify_style(style: Style) -> None:
@@ -192,6 +209,9 @@ def verify_style(style: Style) -> None:
     read_model(style)
     if is_any_style(style):
         read_model(encoder_of(style))
+        fitter = fitter_of(style)
+        if fitter is not None:
+            read_model(fitter)
     for listed in style.card.get("variants", ()):
         variant = style.variant(listed["precision"])
         if variant is not None:

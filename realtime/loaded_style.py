@@ -9,6 +9,7 @@ from .graph import ENCODER, FEED_FORWARD, TRANSFER
 from .picture import over_white, read_picture
 from .style_choice import StyleChoice
 from .style_code import StyleCode, encode_picture, mix_codes
+from .style_fit import open_fitter
 from .stylizer import Stylizer
 
 
@@ -27,7 +28,7 @@ class LoadedStyle:
 
 
 def load_style(choice: StyleChoice, *, engine: str, device: str, precision: str) -> LoadedStyle:
-    """Encode the pictures of `choice` and load its network.
+    """Encode the pictures of `choice`, fit the codes to them, and load its network.
 
     Raises:
         InputError: a picture cannot be read.
@@ -36,13 +37,19 @@ def load_style(choice: StyleChoice, *, engine: str, device: str, precision: str)
     """
     code = None
     if choice.pictures:
-        with closing(open_encoder(choice.model)) as encoder:
-            codes = [encode_picture(encoder, over_white(read_picture(path))) for path in choice.pictures]
-        code = mix_codes(codes, choice.shares)
+        code = mix_codes(_fitted_codes(choice), choice.shares)
     contract = TRANSFER if choice.pictures else FEED_FORWARD
     return LoadedStyle(
         open_style(choice.model, engine=engine, device=device, precision=precision, contract=contract), code
     )
+
+
+def _fitted_codes(choice: StyleChoice) -> list[StyleCode]:
+    pictures = [over_white(read_picture(path)) for path in choice.pictures]
+    with closing(open_encoder(choice.model)) as encoder:
+        codes = [encode_picture(encoder, picture) for picture in pictures]
+    fitter = open_fitter(choice.model)
+    return codes if fitter is None else [fitter.fit(*pair) for pair in zip(codes, pictures, strict=True)]
 
 
 def open_encoder(model: Style) -> Engine:

@@ -38,7 +38,7 @@ def encode_picture(encoder: Engine, rgb: NDArray[np.uint8]) -> StyleCode:
     Raises:
         StyleError: the encoder fails, or gives something that is no code.
     """
-    statistics = encoder.infer(_scaled(rgb))
+    statistics = encoder.infer(as_encoded(rgb))
     if statistics.ndim != 2 or len(statistics) != 2 or not np.isfinite(statistics).all():
         raise StyleError(f"the encoder made no style of the picture: {statistics.shape} instead of finite (2, N)")
     return StyleCode(np.array(statistics[np.newaxis], dtype=np.float32))
@@ -54,8 +54,8 @@ def mix_codes(codes: Sequence[StyleCode], weights: Sequence[float]) -> StyleCode
     return StyleCode(mixed.astype(np.float32))
 
 
-def _scaled(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the picture at the size at which styles are encoded; sides are rounded to what the graph takes."""
+def as_encoded(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a style's picture at the size at which it is encoded; sides are rounded to what the graph takes."""
     height, width = rgb.shape[:2]
     factor = ENCODED_SHORT_SIDE_PX / min(height, width)
     # Cut before scaling: a line of one pixel by a million would not fit into memory when enlarged.

@@ -46,6 +46,22 @@ def encoder_model() -> bytes:
     }}""")
 
 
+def fitter_model() -> bytes:
+    """Return a fitter of the any-style pair: codes are to have the picture's largest values for means."""
+    return _parsed(f"""{_HEADER} fitter (
+        uint8[1, height, width, 3] picture, float[1, 2, 3] statistics, float[3] given_target
+    ) => (float[3] target, float[1, 2, 3] gradient) {{
+        pixels = Cast <to = 1> (picture)
+        area = Constant <value_ints = [0, 1, 2]> ()
+        target = ReduceMax <keepdims = 0> (pixels, area)
+        parts = Constant <value_ints = [1, 1]> ()
+        mean, deviation = Split <axis = 1> (statistics, parts)
+        off = Sub (mean, given_target)
+        nothing = Sub (deviation, deviation)
+        gradient = Concat <axis = 1> (off, nothing)
+    }}""")
+
+
 def transfer_model() -> bytes:
     """Return the transfer of the any-style pair: colours get mean and deviation between their own and the style's."""
     return _parsed(f"""{_HEADER} transfer (

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import av
@@ -12,15 +13,17 @@ from realtime.catalogue import (
     WEIGHTS_FOLDER,
     Style,
     any_style_model,
-    encoder_of,
+    files_of,
     is_any_style,
     load_catalogue,
     read_model,
 )
 from realtime.engine import open_engine
-from realtime.loaded_style import load_style
+from realtime.loaded_style import load_style, open_encoder
 from realtime.settings import DEFAULT_STYLE
 from realtime.style_choice import StyleChoice
+from realtime.style_code import as_encoded, encode_picture
+from realtime.style_fit import open_fitter
 from realtime.stylizer import Stylizer
 
 ROOT = Path(__file__).parent.parent
@@ -130,10 +133,23 @@ class TestStyleWithVariants:
 
 
 class TestAnyStyleModel:
-    def test_both_its_files_are_small(self) -> None:
-        model = _any_style()
+    def test_all_its_files_are_small(self) -> None:
+        assert max(listed["size_bytes"] for listed in files_of(_any_style().card)) <= MODEL_BYTES_MAX
 
-        assert max(len(read_model(model)), len(read_model(encoder_of(model)))) <= MODEL_BYTES_MAX
+    def test_fitted_code_is_another_near_the_encoder_s(self) -> None:
+        model, picture = _any_style(), _sample_frame()
+        with closing(open_encoder(model)) as encoder:
+            code = encode_picture(encoder, picture)
+        fitter = open_fitter(model)
+        assert fitter is not None
+
+        fitted = fitter.fit(code, picture)
+
+        target = fitter.target(as_encoded(picture))
+        before, after = (
+            np.linalg.norm(fitter.gradient(made.statistics, target) * code.statistics[:, 1:]) for made in (code, fitted)
+        )
+        assert 0 < after < before
 
     def test_no_strength_is_the_photograph_and_little_is_near_it(self) -> None:
         picture, stylizer = _sample_frame(), _stylizer(_any_style(), "onnxruntime")

@@ -82,8 +82,8 @@ class SlimAdainNetwork(nn.Module):
         self.up = nn.Conv2d(trunk_channels, edge_channels, 3, padding=1)
         self.merge = nn.Conv2d(edge_channels, edge_channels, 3, padding=1)
         self.decode = nn.Conv2d(edge_channels, BLOCK_CHANNELS, 3, padding=1)
-        self._widths = (edge_channels, *((1 + 2 * residual_blocks) * [trunk_channels]), edge_channels, edge_channels)
-        self.statistics_channels = sum(self._widths)
+        self.widths = (edge_channels, *((1 + 2 * residual_blocks) * [trunk_channels]), edge_channels, edge_channels)
+        self.statistics_channels = sum(self.widths)
         self.refine = nn.Sequential(
             nn.Linear(2 * self.statistics_channels, refine_channels),
             nn.ReLU(),
@@ -99,7 +99,7 @@ class SlimAdainNetwork(nn.Module):
             recorded.append(mean_and_std(features))
             return features
 
-        reconstructed = unfold_blocks(self._stylize_blocks(fold_blocks(pictures), record))
+        reconstructed = unfold_blocks(self.stylize_blocks(fold_blocks(pictures), record))
         return self._refined(torch.cat(recorded, dim=2)), reconstructed
 
     def style_statistics(self, pictures: Tensor) -> Tensor:
@@ -118,13 +118,13 @@ class SlimAdainNetwork(nn.Module):
         return self.style_statistics(unfold_blocks(fold_frames(picture)))
 
     def _exchange(self, blocks: Tensor, statistics: Tensor, strength: Tensor | None) -> Tensor:
-        bounds = pairwise(accumulate(self._widths, initial=0))
+        bounds = pairwise(accumulate(self.widths, initial=0))
 
         def exchange(features: Tensor) -> Tensor:
             begin, end = next(bounds)
             return exchange_statistics(features, statistics[:, 0, begin:end], statistics[:, 1, begin:end], strength)
 
-        painted = self._stylize_blocks(blocks, exchange)
+        painted = self.stylize_blocks(blocks, exchange)
         if strength is None:
             return painted
         return torch.lerp(
@@ -133,8 +133,8 @@ class SlimAdainNetwork(nn.Module):
             (strength / FADE_STRENGTH).clamp(max=1).view(-1, 1, 1, 1).to(painted.dtype),
         )
 
-    def _stylize_blocks(self, blocks: Tensor, at_norm: Callable[[Tensor], Tensor]) -> Tensor:
-        """Run the network with `at_norm` where its norm layers are, in the order of `_widths`."""
+    def stylize_blocks(self, blocks: Tensor, at_norm: Callable[[Tensor], Tensor]) -> Tensor:
+        """Run the network with `at_norm` where its norm layers are, in the order of `widths`."""
         edges = functional.relu(at_norm(self.encode(blocks)))  # (B, edge, H/4, W/4)
         trunk = functional.relu(at_norm(self.down(edges)))  # (B, trunk, H/8, W/8)
         for block in self.trunk:

@@ -81,7 +81,7 @@ def test_model_without_painter_and_figures_has_its_rows_too(tmp_path: Path) -> N
     card = _card("any", scores={}, kind="adain")
     for key in ("artist", "year", "milliseconds"):
         del card[key]
-    publish(b"x", card, tmp_path, encoder=b"yz")
+    publish(b"x", card, tmp_path, parts={"encoder": b"yz"})
 
     assert (
         styles_table(tmp_path, thumbnails="t").splitlines()[2]

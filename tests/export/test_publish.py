@@ -58,8 +58,9 @@ def test_model_too_large_to_ship_is_refused_and_nothing_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_variants_and_encoder_are_files_of_the_style(tmp_path: Path) -> None:
-    publish(b"fp32", _card("a"), tmp_path, variants={"int8": (b"int8", 43.9), "fp16": (b"half", 60.0)}, encoder=b"enc")
+def test_variants_and_parts_are_files_of_the_style(tmp_path: Path) -> None:
+    parts = {"encoder": b"enc", "fitter": b"fit"}
+    publish(b"fp32", _card("a"), tmp_path, variants={"int8": (b"int8", 43.9), "fp16": (b"half", 60.0)}, parts=parts)
 
     style = load_catalogue(tmp_path)["a"]
     int8 = style.variant("int8")
@@ -67,7 +68,7 @@ def test_variants_and_encoder_are_files_of_the_style(tmp_path: Path) -> None:
     assert int8 is not None
     assert read_model(int8) == b"int8"
     assert [(item["precision"], item["psnr_db"]) for item in style.card["variants"]] == [("int8", 43.9), ("fp16", 60.0)]
-    assert (tmp_path / style.card["encoder"]["file"]).read_bytes() == b"enc"
+    assert {part: (tmp_path / style.card[part]["file"]).read_bytes() for part in parts} == parts
 
 
 def test_files_that_the_new_version_lacks_are_removed(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def test_style_comes_nearer_with_strength_and_the_photograph_goes(smooth_picture
     pairs = measure_pairs(
         transfer_model(),
         encoder_model(),
+        fitter=None,
         photographs=smooth_pictures[2:5],
         paintings=paintings,
         strengths=(0.0, 1.0),
@@ -46,10 +47,15 @@ def test_scores_are_medians_and_say_what_they_rest_on(smooth_pictures: list[Pict
     photographs = {f"{number}.png": picture for number, picture in enumerate(smooth_pictures[:3])}
     models = transfer_model(), encoder_model()
     measured = measure_pairs(
-        *models, photographs=list(photographs.values()), paintings=smooth_pictures[5:6], strengths=(1.0,), vgg=vgg
+        *models,
+        fitter=None,
+        photographs=list(photographs.values()),
+        paintings=smooth_pictures[5:6],
+        strengths=(1.0,),
+        vgg=vgg,
     )
 
-    scores = any_style_scores(*models, photographs=photographs, paintings=smooth_pictures[5:6], vgg=vgg)
+    scores = any_style_scores(*models, fitter=None, photographs=photographs, paintings=smooth_pictures[5:6], vgg=vgg)
 
     assert scores["style_loss"] == round(sorted(pair.style_losses[1.0] for pair in measured)[1], 4)
     assert scores["content_loss"] == round(sorted(pair.content_losses[1.0] for pair in measured)[1], 4)
