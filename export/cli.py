@@ -20,6 +20,8 @@ from training.photograph import list_pictures, read_names
 from training.run_folder import NETWORK_FILE
 
 LICENCE = "Apache-2.0"
+# A fitter holds the small backbone, which derives from VGG19.
+LICENCE_WITH_FITTER = f"{LICENCE}, its fitter CC BY 4.0"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -94,7 +96,8 @@ def _publish(
     scores = scores_of(Scored(trained, exported, sample, options.run, options.pictures), vgg=options.vgg)
     if options.warping_error is not None:
         scores["warping_error"] = options.warping_error
-    card = make_card(trained, exported, scores=scores, data=data, licence=LICENCE, embed_recipe=False)
+    licence = LICENCE_WITH_FITTER if "fitter" in exported.parts else LICENCE
+    card = make_card(trained, exported, scores=scores, data=data, licence=licence, embed_recipe=False)
     publish(exported.model, card, options.publish, variants=exported.variants, parts=exported.parts)
     write_pages(options.publish)
     print(f"published {card['name']}: {', '.join(figures_of(card))}; {card.get('milliseconds', {})}")

@@ -72,7 +72,13 @@ def export_fitter(network: SlimAdainNetwork, *, card: Path = SMALL_CARD, clip: P
 
 
 def painted_views(clip: Path) -> Tensor:
-    """Return the pictures that are painted, (n, 3, side, side)."""
+    """Return the pictures that are painted, (n, 3, side, side).
+
+    Raises:
+        FileNotFoundError: there is no clip, as in a package that was installed.
+    """
+    if not clip.is_file():
+        raise FileNotFoundError(f"no sample clip at {clip}: export any-style models from a checkout of the project")
     wanted = dict(PAINTED_VIEWS)
     with av.open(str(clip)) as video:
         frames = [

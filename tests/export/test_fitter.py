@@ -73,6 +73,11 @@ def test_painted_views_are_squares_of_the_sample_clip() -> None:
     assert 0 <= views.min() < views.max() <= 1
 
 
+def test_missing_clip_is_named(network: SlimAdainNetwork, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no sample clip.*from a checkout"):
+        export_fitter(network, clip=tmp_path / "gone.mp4")
+
+
 def _style_loss(network: SlimAdainNetwork, code: StyleCode, painting: Picture) -> float:
     backbone = SmallBackbone(STYLE_LAYERS)
     with torch.inference_mode():
