@@ -24,11 +24,11 @@ from export.verify import ParityError
 from realtime.graph import STATISTICS
 from realtime.style_fit import GIVEN_TARGET, GRADIENT, PICTURE, TARGET, StyleFitter
 from training.adain import SlimAdainNetwork
-from training.distilled import DISTILLED_LAYERS, DistilledNetwork
+from training.distilled import DISTILLED_LAYERS
 from training.network import fold_blocks, unfold_blocks
-from training.perceptual import CONTENT_LAYER
+from training.perceptual import CONTENT_LAYER, content_loss, gram_distance, gram_matrix
 from training.photograph import square
-from training.shipped_backbone import SMALL_CARD, read_described
+from training.shipped_backbone import SMALL_CARD, SmallBackbone
 
 # What is painted while a code is fitted: squares of frames of the sample clip, as (frame, part of the way from left to
 # right). Ten paintings and six photographs that neither has seen, twelve steps: two of these instead of four raise the
@@ -58,7 +58,7 @@ def export_fitter(network: SlimAdainNetwork, *, card: Path = SMALL_CARD, clip: P
         ParityError: the graph's gradient does not point where torch's does.
         ValueError, OSError: the small backbone is missing or damaged.
     """
-    objective = _Objective(network, _small_backbone(card), painted_views(clip))
+    objective = _Objective(network, SmallBackbone(DISTILLED_LAYERS.style, card=card), painted_views(clip))
     example = torch.zeros(1, 64, 64, 3, dtype=torch.uint8).random_(256, generator=torch.Generator().manual_seed(1))
     statistics = network.statistics_uint8(example).detach()
     target = objective.target(example)
@@ -93,19 +93,10 @@ def painted_views(clip: Path) -> Tensor:
     return torch.stack(views)
 
 
-def _small_backbone(card: Path) -> DistilledNetwork:
-    backbone = DistilledNetwork()
-    backbone.load_state_dict({name: tensor.float() for name, tensor in read_described(card).items()})
-    for module in backbone.modules():
-        if isinstance(module, nn.ReLU):
-            module.inplace = False
-    return backbone.eval().requires_grad_(False)
-
-
 class _Objective(nn.Module):
     """Content loss and weighted Gram style loss of `views` painted with given statistics."""
 
-    def __init__(self, network: SlimAdainNetwork, backbone: DistilledNetwork, views: Tensor) -> None:
+    def __init__(self, network: SlimAdainNetwork, backbone: SmallBackbone, views: Tensor) -> None:
         super().__init__()
         self.network = network.eval().requires_grad_(False)
         self.backbone = backbone
@@ -116,7 +107,9 @@ class _Objective(nn.Module):
         """Return the Gram matrices of a uint8 picture (1, H, W, 3) and the content of the views, in a row."""
         features = self.backbone(picture.permute(0, 3, 1, 2).float() / 255)
         content = self.backbone(unfold_blocks(self.blocks))[CONTENT_LAYER]
-        return torch.cat([*(_gram(features[layer]).flatten() for layer in DISTILLED_LAYERS.style), content.flatten()])
+        return torch.cat(
+            [*(gram_matrix(features[layer]).flatten() for layer in DISTILLED_LAYERS.style), content.flatten()]
+        )
 
     forward = target
 
@@ -132,31 +125,16 @@ class _Objective(nn.Module):
             return exchanged
 
         features = self.backbone(unfold_blocks(self.network.stylize_blocks(self.blocks, exchange)))
-        grams = [_gram(features[layer]) for layer in DISTILLED_LAYERS.style]
+        grams = {layer: gram_matrix(features[layer]) for layer in DISTILLED_LAYERS.style}
         painted = features[CONTENT_LAYER]
-        *wanted, content = torch.split(target, [*(gram.shape[1] ** 2 for gram in grams), painted.numel()])
-        style = torch.stack(
-            [
-                ((gram.flatten(1) - goal).square().sum(1) / goal.square().sum()).mean()
-                for gram, goal in zip(grams, wanted, strict=True)
-            ]
-        ).mean()
-        kept = content.view(painted.shape)
-        changed = ((painted - kept).square().mean((1, 2, 3)) / kept.square().mean((1, 2, 3))).mean()
-        total: Tensor = changed + STYLE_WEIGHT * style
-        return total
+        *goals, content = torch.split(target, [*(gram.shape[1] ** 2 for gram in grams.values()), painted.numel()])
+        wanted = {layer: goal.view(1, *grams[layer].shape[1:]) for layer, goal in zip(grams, goals, strict=True)}
+        return content_loss(painted, content.view(painted.shape)) + STYLE_WEIGHT * gram_distance(grams, wanted)
 
     def gradient(self, statistics: Tensor, target: Tensor) -> Tensor:
         """Return that of `loss` at statistics (1, 2, N)."""
         mean, deviation = statistics[0].unbind()
         return torch.stack(torch.func.grad(self.loss, argnums=(0, 1))(mean, deviation, target)).unsqueeze(0)
-
-
-def _gram(features: Tensor) -> Tensor:
-    batch, channels, height, width = features.shape
-    flat = features.reshape(batch, channels, height * width)
-    gram: Tensor = flat @ flat.transpose(1, 2) / (height * width)
-    return gram
 
 
 def _trace_gradient(objective: _Objective, statistics: Tensor, target: Tensor) -> Any:

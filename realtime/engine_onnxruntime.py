@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,31 @@ def nvidia_driver_is_present() -> bool:
     return True
 
 
+def import_onnxruntime() -> ModuleType:
+    """Import ONNX Runtime, silent and without its telemetry.
+
+    Raises:
+        EngineError: it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise EngineError(
+            f"ONNX Runtime cannot be loaded ({error}); install it: pip install onnxruntime-gpu "
+            "(without an NVIDIA GPU: onnxruntime)"
+        ) from error
+    onnxruntime.disable_telemetry_events()
+    onnxruntime.set_default_logger_severity(4)  # its warnings would tear the progress bar; failures are raised
+    return onnxruntime  # type: ignore[no-any-return]  # the library has no types
+
+
+def session_options(onnxruntime: ModuleType) -> Any:
+    """Return options by which a session uses all cores."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = os.cpu_count() or 1
+    return options
+
+
 class OnnxRuntimeEngine:
     """Run a model in ONNX Runtime on `device`, and on nothing else.
 
@@ -59,29 +85,20 @@ class OnnxRuntimeEngine:
     """
 
     def __init__(self, model: bytes, device: str, contract: GraphContract = FEED_FORWARD) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise EngineError(
-                f"ONNX Runtime cannot be loaded ({error}); install it: pip install onnxruntime-gpu "
-                "(without an NVIDIA GPU: onnxruntime)"
-            ) from error
-        onnxruntime.disable_telemetry_events()
-        onnxruntime.set_default_logger_severity(4)  # its warnings would tear the progress bar; failures are raised
+        onnxruntime = import_onnxruntime()
         provider = _PROVIDER_OF_DEVICE[device]
         if provider not in onnxruntime.get_available_providers():
             raise EngineError(f"ONNX Runtime here has no {provider} for --device {device}; {_FIX_OF_DEVICE[device]}")
         missing = _preload_cuda(onnxruntime) if device in ("cuda", "tensorrt") else ""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = os.cpu_count() or 1
+        options = session_options(onnxruntime)
         try:
             # Without enable_fallback=0 a failing TensorRT prints a banner to standard output and goes on with the CPU.
             session = onnxruntime.InferenceSession(model, options, providers=[provider], enable_fallback=0)
         except Exception as error:  # the library raises its own, undocumented classes
             if device == "cpu":
-                raise StyleError(f"ONNX Runtime cannot load the style: {_first_line(error)}") from error
+                raise StyleError(f"ONNX Runtime cannot load the style: {first_line(error)}") from error
             raise EngineError(
-                f"{provider} does not start: {missing or _first_line(error)}; {_FIX_OF_DEVICE[device]}"
+                f"{provider} does not start: {missing or first_line(error)}; {_FIX_OF_DEVICE[device]}"
             ) from error
         # ONNX Runtime falls back to the CPU with no more than a warning.
         if session.get_providers()[0] != provider:
@@ -99,7 +116,7 @@ class OnnxRuntimeEngine:
         try:
             output: NDArray[Any] = self._session.run(None, {self._picture_name: rgb[np.newaxis], **(extra or {})})[0][0]
         except Exception as error:  # the library raises its own, undocumented classes
-            raise StyleError(f"ONNX Runtime cannot run the style: {_first_line(error)}") from error
+            raise StyleError(f"ONNX Runtime cannot run the style: {first_line(error)}") from error
         return output
 
     def close(self) -> None:
@@ -129,5 +146,6 @@ def _preload_cuda(onnxruntime: Any) -> str:
     return next((line for line in printed.getvalue().splitlines() if "Failed to load" in line), "")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of a message of the library, which is all that people can use."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -10,13 +10,13 @@ have to wait for them, go without.
 """
 
 import math
-import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .catalogue import Style, fitter_of, read_model
+from .engine_onnxruntime import first_line, import_onnxruntime, session_options
 from .errors import StyleError
 from .graph import STATISTICS
 from .style_code import StyleCode, as_encoded
@@ -35,19 +35,16 @@ class StyleFitter:
 
     Raises:
         StyleError: the model is none.
+        EngineError: ONNX Runtime is not installed.
     """
 
     def __init__(self, model: bytes) -> None:
-        import onnxruntime
-
-        onnxruntime.disable_telemetry_events()
-        onnxruntime.set_default_logger_severity(4)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = os.cpu_count() or 1
+        onnxruntime = import_onnxruntime()
+        options = session_options(onnxruntime)
         try:
             self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the library raises its own, undocumented classes
-            raise StyleError(f"ONNX Runtime cannot load the fitter of the style: {_first_line(error)}") from error
+            raise StyleError(f"ONNX Runtime cannot load the fitter of the style: {first_line(error)}") from error
         # The graph has two parts, of which a run needs one.
         self._one_part = onnxruntime.RunOptions()
         self._one_part.only_execute_path_to_fetches = True
@@ -93,7 +90,7 @@ class StyleFitter:
         try:
             result: NDArray[np.float32] = self._session.run([output], {**self._unused, **inputs}, self._one_part)[0]
         except Exception as error:
-            raise StyleError(f"ONNX Runtime cannot run the fitter of the style: {_first_line(error)}") from error
+            raise StyleError(f"ONNX Runtime cannot run the fitter of the style: {first_line(error)}") from error
         return result
 
 
@@ -105,7 +102,3 @@ def open_fitter(model: Style) -> StyleFitter | None:
     """
     file = fitter_of(model)
     return None if file is None else StyleFitter(read_model(file))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
