@@ -13,7 +13,7 @@ from .settings import Controls, Settings
 from .smoothing_watch import CutSeen, JobCoherence
 
 # What the pictures and the speed of a job depend on.
-_LIBRARIES = ("av", "numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python", "openvino")
+_LIBRARIES = ("av", "numba", "numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python", "openvino")
 
 
 @dataclass(frozen=True, slots=True)

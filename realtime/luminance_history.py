@@ -9,6 +9,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from .compiled import compiled, row_between
 from .stroke_detail import StrokeDetail
 
 # Grey levels by which the history may leave the range that the new picture has around a pixel.
@@ -16,8 +17,6 @@ RANGE_SLACK_LEVELS = 8
 # Bilinear sampling at a fraction f of a pixel takes detail away in proportion to f (1 - f); this is how much of it is
 # given back. Bicubic sampling would take 4 ms longer.
 SAMPLING_LOSS = 0.5
-# Factors of pictures are int16 in units of one part in this.
-FIXED_ONE = 256
 
 
 class _Buffers:
@@ -29,8 +28,8 @@ class _Buffers:
     def __init__(self, height: int, width: int) -> None:
         size = (height, width)
         self.flow = np.empty((*size, 2), dtype=np.float32)
-        self.luminance, self.history, self.blended, self.bound = (np.empty(size, dtype=np.uint8) for _ in range(4))
-        self.step, self.detail, self.factors, self.lost = (np.empty(size, dtype=np.int16) for _ in range(4))
+        self.luminance, self.history, self.blended = (np.empty(size, dtype=np.uint8) for _ in range(3))
+        self.step = np.empty(size, dtype=np.int16)
 
 
 class LuminanceHistory:
@@ -51,29 +50,28 @@ class LuminanceHistory:
         self._detail.reset()
         np.copyto(self._buffers.history, self._buffers.luminance)
 
-    def blend(self, flow: MatLike, block_flow: NDArray[np.float32], weight: NDArray[np.float32]) -> MatLike:
-        """Blend the new luminance with the history; return what is to be added to the new one for showing, int16.
+    def blend(self, flow: MatLike, block_flow: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.int16]:
+        """Blend the new luminance with the history; return what is to be added to the new one for showing.
 
         `flow` (h, w, 2) of any size leads to the last frame in pixels of this one; so does `block_flow`, its means in
         the blocks of `weight`, the history's share. The result is (H, W) and valid until the next frame.
         """
         buffers, new = self._buffers, self._buffers.luminance
+        width = new.shape[1]
         cv2.resize(flow, new.shape[::-1], dst=buffers.flow)
-        blended = warp(buffers.history, buffers.flow, dst=buffers.blended)
-        clamp(blended, new, bound=buffers.bound)
-        step = self._scaled(cv2.subtract(blended, new, dst=buffers.step, dtype=cv2.CV_16S), weight, dst=buffers.step)
-        cv2.add(new, step, dst=blended, dtype=cv2.CV_8U)
-        detail, gain = self._detail.of(new, blended, weight.shape[::-1], dst=buffers.detail)
+        warp(buffers.history, buffers.flow, dst=buffers.blended)
+        blend(new, buffers.blended, widened(weight, width))
+        low, gain = self._detail.of(new, buffers.blended, weight.shape[::-1])
         fraction = np.abs(block_flow - np.rint(block_flow))
         lost = weight * np.float32(SAMPLING_LOSS) * (fraction * (1 - fraction)).mean(axis=-1)
-        cv2.add(blended, self._scaled(detail, lost, dst=buffers.lost), dst=buffers.history, dtype=cv2.CV_8U)
-        return cv2.add(step, self._scaled(detail, gain, dst=detail), dst=step)
+        factors = np.stack([widened(gain, width), widened(lost, width)])
+        _restore_detail(new, buffers.blended, low, factors, history=buffers.history, step=buffers.step)
+        return buffers.step
 
-    def _scaled(self, picture: MatLike, factors: NDArray[np.float32], *, dst: MatLike) -> MatLike:
-        """Return `picture`, int16, times `factors`, which are enlarged to its size."""
-        fixed = (FIXED_ONE * factors).astype(np.int16)
-        enlarged = cv2.resize(fixed, picture.shape[::-1], dst=self._buffers.factors)
-        return cv2.multiply(picture, enlarged, scale=1 / FIXED_ONE, dst=dst)
+
+def widened(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Return `values` (rows, columns) enlarged to a width, linearly; `row_between` does the same with the rows."""
+    return np.asarray(cv2.resize(values, (width, values.shape[0])), dtype=np.float32).reshape(-1, width)
 
 
 def warp(picture: MatLike, flow: MatLike, *, dst: MatLike | None = None) -> MatLike:
@@ -84,14 +82,61 @@ def warp(picture: MatLike, flow: MatLike, *, dst: MatLike | None = None) -> MatL
     )
 
 
-def clamp(history: MatLike, new: MatLike, *, bound: MatLike | None = None) -> MatLike:
-    """Bring `history` within the range that `new` has around each pixel and in each channel, in place; return it.
+def blend(new: NDArray[np.uint8], history: NDArray[np.uint8], weight: NDArray[np.float32]) -> None:
+    """Write new + weight (history - new) to `history`, which is first clamped to the range around each pixel of `new`.
 
-    Both are uint8 of one shape; `bound` is memory of the same shape for what comes between.
+    Both are (H, W) or (H, W, channels) uint8 of one shape, `weight` is (rows, W), the rows enlarged to H.
     """
     around = np.ones((3, 3), dtype=np.uint8)
-    slack = np.full(4, RANGE_SLACK_LEVELS, dtype=np.float64)
-    bound = cv2.erode(new, around, dst=bound)
-    cv2.max(history, cv2.subtract(bound, slack, dst=bound), dst=history)
-    bound = cv2.dilate(new, around, dst=bound)
-    return cv2.min(history, cv2.add(bound, slack, dst=bound), dst=history)
+    darkest, lightest = (np.asarray(rank(new, around), dtype=np.uint8) for rank in (cv2.erode, cv2.dilate))
+    channels = new.size // (new.shape[0] * new.shape[1])
+    if channels > 1:
+        weight = np.repeat(weight, channels, axis=1)
+    flat = (len(new), -1)
+    _blend_clamped(new.reshape(flat), darkest.reshape(flat), lightest.reshape(flat), weight, history.reshape(flat))
+
+
+@compiled
+def _blend_clamped(
+    new: NDArray[np.uint8],
+    darkest: NDArray[np.uint8],
+    lightest: NDArray[np.uint8],
+    weight: NDArray[np.float32],
+    history: NDArray[np.uint8],
+) -> None:
+    slack = np.float32(RANGE_SLACK_LEVELS)
+    for row in range(new.shape[0]):
+        above, below, between = row_between(row, new.shape[0], weight.shape[0])
+        share = np.float32(between)
+        for x in range(new.shape[1]):
+            pixel = np.float32(new[row, x])
+            held = max(np.float32(history[row, x]), np.float32(darkest[row, x]) - slack)
+            held = min(held, np.float32(lightest[row, x]) + slack)
+            weight_here = weight[above, x] + share * (weight[below, x] - weight[above, x])
+            history[row, x] = np.uint8(np.int32(pixel + weight_here * (held - pixel) + np.float32(0.5)))
+
+
+@compiled
+def _restore_detail(
+    new: NDArray[np.uint8],
+    blended: NDArray[np.uint8],
+    low: NDArray[np.uint8],
+    factors: NDArray[np.float32],
+    history: NDArray[np.uint8],
+    step: NDArray[np.int16],
+) -> None:
+    """Add to `blended` its detail, what differs from `low`: times the first factor for showing, the second to carry on.
+
+    `step` is what is shown less `new`, `history` what is carried on; `factors` is (2, rows, W).
+    """
+    zero, half, most = np.float32(0), np.float32(0.5), np.float32(255)
+    for row in range(new.shape[0]):
+        above, below, between = row_between(row, new.shape[0], factors.shape[1])
+        share = np.float32(between)
+        for x in range(new.shape[1]):
+            pixel = np.float32(blended[row, x])
+            detail = pixel - np.float32(low[row, x])
+            gain = factors[0, above, x] + share * (factors[0, below, x] - factors[0, above, x])
+            lost = factors[1, above, x] + share * (factors[1, below, x] - factors[1, above, x])
+            history[row, x] = np.uint8(np.int32(min(max(pixel + lost * detail + half, zero), most)))
+            step[row, x] = np.int16(np.floor(pixel - np.float32(new[row, x]) + gain * detail + half))

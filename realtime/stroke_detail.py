@@ -24,34 +24,32 @@ class StrokeDetail:
 
     def __init__(self) -> None:
         self._energies: NDArray[np.float32] | None = None
-        # Kept from frame to frame for its memory.
-        self._low: MatLike | None = None
+        # Kept from frame to frame for their memory.
+        self._low: NDArray[np.uint8] | None = None
+        self._magnitude: MatLike | None = None
 
     def reset(self) -> None:
         self._energies = None
 
     def of(
-        self, new: MatLike, blended: MatLike, blocks: tuple[int, int], *, dst: MatLike
-    ) -> tuple[MatLike, NDArray[np.float32]]:
-        """Write the detail of `blended` to `dst`; return it and what it has to be raised by, as a share of itself.
+        self, new: MatLike, blended: MatLike, blocks: tuple[int, int]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Return `blended` without its detail, valid until the next frame, and what the detail has to be raised by.
 
-        Pictures are (H, W) uint8, the detail int16; `blocks` is (width, height) of the raise, float32 from 0 on.
+        Pictures are (H, W) uint8; `blocks` is (width, height) of the raise, float32, a share of the detail from 0 on.
         """
-        self._low = cv2.blur(new, (KERNEL_PX, KERNEL_PX), dst=self._low)
-        energy_new = _energy(cv2.absdiff(new, self._low, dst=self._low), blocks)
-        self._low = cv2.blur(blended, (KERNEL_PX, KERNEL_PX), dst=self._low)
-        detail = cv2.subtract(blended, self._low, dst=dst, dtype=cv2.CV_16S)
-        energy_blended = _energy(cv2.absdiff(blended, self._low, dst=self._low), blocks)
-        energies = np.stack([energy_new, energy_blended])
+        energies = np.stack([self._detail_energy(picture, blocks) for picture in (new, blended)])
         if self._energies is not None:
             energies = self._energies + np.float32(FRAME_SHARE) * (energies - self._energies)
         self._energies = energies
+        assert self._low is not None
         # One grey level keeps noise on flat areas from being raised.
-        return detail, np.clip((energies[0] + 1) / (energies[1] + 1), 1, GAIN_MAX) - 1
+        return self._low, np.clip((energies[0] + 1) / (energies[1] + 1), 1, GAIN_MAX) - 1
 
-
-def _energy(magnitude: MatLike, blocks: tuple[int, int]) -> NDArray[np.float32]:
-    # By halves, for which OpenCV has a path of three times the speed.
-    half = cv2.resize(magnitude, (0, 0), fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    means = cv2.resize(half, blocks, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return np.asarray(cv2.blur(means, (WINDOW_BLOCKS, WINDOW_BLOCKS)), dtype=np.float32)
+    def _detail_energy(self, picture: MatLike, blocks: tuple[int, int]) -> NDArray[np.float32]:
+        self._low = np.asarray(cv2.blur(picture, (KERNEL_PX, KERNEL_PX), dst=self._low), dtype=np.uint8)
+        self._magnitude = cv2.absdiff(picture, self._low, dst=self._magnitude)
+        # By halves, for which OpenCV has a path of three times the speed.
+        half = cv2.resize(self._magnitude, (0, 0), fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        means = cv2.resize(half, blocks, interpolation=cv2.INTER_AREA).astype(np.float32)
+        return np.asarray(cv2.blur(means, (WINDOW_BLOCKS, WINDOW_BLOCKS)), dtype=np.float32)

@@ -19,7 +19,7 @@ LINES_MAX = 350
 LAYERS = (
     ("__init__", "errors"),
     ("frame", "settings", "serve_settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch",
-     "camera_modes", "stroke_detail", "patch_search", "style_figures"),
+     "camera_modes", "stroke_detail", "patch_search", "style_figures", "compiled"),
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status", "camera_address"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
