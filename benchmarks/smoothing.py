@@ -20,16 +20,15 @@ from numpy.typing import NDArray
 from benchmarks.temporal_quality import frame_paths, sequence_folders
 from realtime.catalogue import read_model, resolve_style
 from realtime.engine import open_engine
+from realtime.input_motion import Look, MotionTracker
 from realtime.noise_filter import NoiseFilter
-from realtime.small_grey import SmallFlow
 from realtime.smoother import FlowSmoother
 from realtime.stylizer import Stylizer
 from realtime.temporal_metric import TemporalMeter, flicker_removed
 from training.photograph import load_picture
 
 Picture = NDArray[np.uint8]
-# Takes the input, the stylised picture and the time in seconds.
-Smooth = Callable[[Picture, Picture, Fraction], Picture]
+Smooth = Callable[[Look, Picture], Picture]
 
 PLAIN_WEIGHTS = (0.15, 0.3, 0.5, 0.7, 0.85)
 SMOOTHINGS = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
@@ -77,35 +76,31 @@ def main() -> None:
 
 
 class PlainAverage:
-    """A running average, carried bilinearly along the smoother's kind of flow, without any doubt about it."""
+    """A running average, carried bilinearly along the smoother's flow, without any doubt about it."""
 
     def __init__(self, weight: float) -> None:
         self._weight = weight
-        self._flow = SmallFlow()
-        self._past: tuple[Picture, NDArray[np.float32]] | None = None
+        self._past: NDArray[np.float32] | None = None
 
-    def smooth(self, content: Picture, stylized: Picture, pts_s: Fraction) -> Picture:
+    def smooth(self, look: Look, stylized: Picture) -> Picture:
         height, width = stylized.shape[:2]
-        half = cv2.resize(content, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-        grey = np.asarray(cv2.cvtColor(half, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         average = stylized.astype(np.float32)
-        if self._past is not None:
-            flow = self._flow.back(grey, self._past[0])
-            full = 2 * cv2.resize(flow, (width, height))
+        if self._past is not None and look.motion is not None:
+            full = cv2.resize(look.motion.flow, (width, height)) * np.float32(width / look.motion.grey.shape[1])
             how = cv2.INTER_LINEAR | cv2.WARP_RELATIVE_MAP
-            carried = cv2.remap(self._past[1], full, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+            carried = cv2.remap(self._past, full, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
             average += np.float32(self._weight) * (carried - average)
-        self._past = grey, average
+        self._past = average
         return np.rint(average).astype(np.uint8)
 
 
 def _variants() -> list[Variant]:
     def smoother(smoothing: float) -> Smooth:
         ours = FlowSmoother()
-        return lambda content, stylized, pts_s: ours.smooth(content, stylized, pts_s, smoothing=smoothing)
+        return lambda look, stylized: ours.smooth(look, stylized, smoothing=smoothing)
 
     return [
-        Variant("none", lambda: lambda content, stylized, pts_s: stylized),
+        Variant("none", lambda: lambda look, stylized: stylized),
         *(Variant(f"plain average {w}", lambda w=w: PlainAverage(w).smooth) for w in PLAIN_WEIGHTS),  # type: ignore[misc]
         *(Variant(f"--smoothing {s}", lambda s=s: smoother(s), less_noise=True) for s in SMOOTHINGS),  # type: ignore[misc]
     ]
@@ -117,14 +112,14 @@ def _measure(
     """Return the meter of all variants, the first of which is unsmoothed, and of the baseline as the last output."""
     meter = TemporalMeter(len(variants) + 1)
     smoothers = [variant.make() for variant in variants]
-    noise = NoiseFilter()
+    motion, noise = MotionTracker(), NoiseFilter()
     for number, frame in enumerate(frames):
-        pts_s = number * FRAME_S
-        seen = {False: frame, True: noise.filter(frame, pts_s)}
-        made = {less_noise: style.stylize(picture).stylized for less_noise, picture in seen.items()}
-        ceiling = made[False] if baseline is style else baseline.stylize(frame).stylized
+        look = motion.look(frame, number * FRAME_S)
+        filtered, filtered_look = noise.filter(frame, look)
+        seen = {False: (look, style.stylize(frame)), True: (filtered_look, style.stylize(filtered))}
+        ceiling = seen[False][1].stylized if baseline is style else baseline.stylize(frame).stylized
         smoothed = [
-            smooth(seen[variant.less_noise], made[variant.less_noise], pts_s)
+            smooth(seen[variant.less_noise][0], seen[variant.less_noise][1].stylized)
             for variant, smooth in zip(variants, smoothers, strict=True)
         ]
         meter.add(frame, [*smoothed, ceiling])

@@ -1,7 +1,7 @@
 """The threads of a live run: from the source to the slots of the consumers, newest frame first.
 
     thread "capture"    source -> newest slot
-    thread "feed"       takes a frame as soon as the network has a worker free, and the noise out of it
+    thread "feed"       takes a frame as soon as the network has a worker free, its motion, and the noise out of it
     pool "network"      stylise; engine.workers at once, results in order
     thread "finish"     smooth, enlarge, colours, strength, split -> one slot for each consumer
 
@@ -24,6 +24,7 @@ from .channel import Channel, channel_thread
 from .errors import InputError
 from .finish import finish
 from .governor import Governor
+from .input_motion import Look, MotionTracker
 from .live_frame import LiveFrame
 from .live_settings import LiveControls
 from .live_source import CapturedFrame, LiveSource
@@ -36,7 +37,7 @@ from .repeat import RepeatDetector
 from .smoother import FlowSmoother
 from .split import Split
 from .style_bank import StyleBank
-from .stylizer import Stylized
+from .stylizer import Stylized, at_inference_size
 
 # Without a picture for so long, the last one is shown with a message, and again after each such time.
 SILENCE_S = 0.7
@@ -50,12 +51,14 @@ _EARLY_SHARE = 0.25
 class _OnItsWay:
     """A frame with the network, mirrored where that is asked for, and what finishes it.
 
-    `future` gives what the network made and the seconds it took; None stands for a message that needs no network.
+    `look` tells how it follows the one before it. `future` gives what the network made and the seconds it took; None
+    stands for a message that needs no network.
     """
 
     rgb: NDArray[np.uint8]
     captured_s: float
     controls: LiveControls
+    look: Look
     future: "Future[tuple[Stylized, float]] | None"
 
 
@@ -97,6 +100,7 @@ class LiveLoop:
         self._stylized: Channel[_OnItsWay] = Channel(workers + 1)
         self._smoother = FlowSmoother()
         self._repeats = RepeatDetector()
+        self._motion = MotionTracker()
         self._noise = NoiseFilter()
         self._governor = Governor(wanted_fps=fps, start_px=bank.view.size_px or 0)
         self._last_input: NDArray[np.uint8] | None = None
@@ -153,7 +157,7 @@ class LiveLoop:
                     return
                 elif now_s - silent_since_s >= SILENCE_S:
                     silent_since_s = now_s
-                    self._stylized.put(_OnItsWay(self._silent_picture(), now_s, self.controls, None))
+                    self._stylized.put(_OnItsWay(self._silent_picture(), now_s, self.controls, Look(None), None))
                 continue
             controls, view = self.controls, self._bank.view
             try:
@@ -168,16 +172,28 @@ class LiveLoop:
             self._last_input = rgb
             self._choose_size(rgb, controls)
             is_repeat = self._repeats.is_repeat(rgb, exactly=controls.smoothing == 0)
-            if is_repeat and made is not None and made[1] is view and made[2] == controls and view.share(now_s) == 1:
-                future = made[0]
-            else:
-                seen = rgb
-                # Scaling down averages noise away, too, and is done where there is no time for more.
-                if controls.smoothing and (view.size_px is None or view.size_px >= min(rgb.shape[:2])):
-                    seen = self._noise.filter(rgb, Fraction(frame.captured_s))
-                future = self._pool.submit(self._stylize, seen, view, controls)
-                made = (future, view, controls)
-            self._stylized.put(_OnItsWay(rgb, frame.captured_s, controls, future))
+            is_reused = made is not None and is_repeat and made[1:] == (view, controls) and view.share(now_s) == 1
+            seen, look = self._looked_at(rgb, Fraction(frame.captured_s), controls, view, is_repeat=is_reused)
+            if made is None or not is_reused:
+                made = (self._pool.submit(self._stylize, seen, view, controls), view, controls)
+            self._stylized.put(_OnItsWay(rgb, frame.captured_s, controls, look, made[0]))
+
+    def _looked_at(
+        self, rgb: NDArray[np.uint8], pts_s: Fraction, controls: LiveControls, view: StyleView, *, is_repeat: bool
+    ) -> tuple[NDArray[np.uint8], Look]:
+        """Return what the network is to see, with less noise where there is time for it, and how it follows."""
+        content = at_inference_size(rgb, view.size_px)
+        if controls.smoothing == 0:
+            self._noise.reset()
+            return content, Look(None)
+        look = self._motion.look(content, pts_s, is_repeat=is_repeat)
+        if is_repeat:
+            return content, look
+        # Scaling down averages noise away, too, and is done where there is no time for more.
+        if content is not rgb:
+            self._noise.reset()
+            return content, look
+        return self._noise.filter(content, look)
 
     def _stylize(self, rgb: NDArray[np.uint8], view: StyleView, controls: LiveControls) -> tuple[Stylized, float]:
         started_s = self._clock()
@@ -205,9 +221,7 @@ class LiveLoop:
         height, width = item.rgb.shape[:2]
         self.frame_size = (width, height)
         self.inference_size = (made.content.shape[1], made.content.shape[0])
-        smoothed = self._smoother.smooth(
-            made.content, made.stylized, Fraction(item.captured_s), smoothing=item.controls.smoothing
-        )
+        smoothed = self._smoother.smooth(item.look, made.stylized, smoothing=item.controls.smoothing)
         picture = finish(item.rgb, replace(made, stylized=smoothed), item.controls)
         if item.controls.split is not None:
             picture = Split(item.controls.split).join(item.rgb, picture)

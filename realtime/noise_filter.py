@@ -4,12 +4,11 @@ A style network turns noise of a level or two into strokes that come and go: fla
 averaged over time; what moves is left alone, so that nothing is ever resampled or leaves a trail.
 
 Measured with starry-night at 640x360, the mean square of what changes from frame to frame in the smoothed output: on
-four still frames with Gaussian noise of 2, 3 and 6 levels 0.44, 0.41 and 0.48 of what it is without the filter; warping
+four still frames with Gaussian noise of 2, 3 and 6 levels 0.49, 0.51 and 0.56 of what it is without the filter; warping
 error of six clips of real cameras 0.84 to 1.00 of it.
 """
 
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -17,8 +16,8 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from .compiled import compiled, row_between
+from .input_motion import Look, Motion
 from .luminance_history import warp, widened
-from .small_grey import FLOW_COARSE_SCALE, FLOW_SHORT_SIDE_MIN_PX, GAP_MAX_S, SmallFlow, small_grey
 
 # What stands still is judged in blocks of this many pixels of the small picture, its motion by the mean over so many
 # blocks each way: noise deceives the flow everywhere in another direction, a pan in the same.
@@ -35,13 +34,6 @@ HISTORY_WEIGHT = 0.8
 CHANGE_MAX_LEVELS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
-    rgb: NDArray[np.uint8]
-    grey: NDArray[np.uint8]
-    pts_s: Fraction
-
-
 class NoiseFilter:
     """Average each frame with the filtered one before, where nothing moves.
 
@@ -50,38 +42,36 @@ class NoiseFilter:
     """
 
     def __init__(self) -> None:
-        # Coarse: only its means over many blocks count, and the flicker left is the same.
-        self._flow = SmallFlow(finest_scale=FLOW_COARSE_SCALE)
-        self._past: _Past | None = None
+        self._past: NDArray[np.uint8] | None = None
 
     def reset(self) -> None:
-        """Forget the past: after a seek."""
+        """Forget the past: after frames that were not filtered."""
         self._past = None
 
-    def filter(self, rgb: NDArray[np.uint8], pts_s: Fraction) -> NDArray[np.uint8]:
-        """Return the frame, (H, W, 3) RGB, with less noise; the frame itself where there is no past to it."""
-        grey = small_grey(rgb)
-        past, filtered = self._past, rgb
-        if (
-            past is not None
-            and past.rgb.shape == rgb.shape
-            and 0 < pts_s - past.pts_s <= GAP_MAX_S
-            and min(grey.shape) >= FLOW_SHORT_SIDE_MIN_PX
-        ):
-            filtered = _averaged(rgb, past.rgb, self._still(grey, past.grey, scale=rgb.shape[1] / grey.shape[1]))
-        self._past = _Past(filtered, grey, pts_s)
-        return filtered
+    def filter(self, rgb: NDArray[np.uint8], look: Look) -> tuple[NDArray[np.uint8], Look]:
+        """Return the frame, (H, W, 3) RGB, with less noise, and its look without motion where it stands still.
 
-    def _still(self, grey: NDArray[np.uint8], past: NDArray[np.uint8], *, scale: float) -> NDArray[np.float32]:
-        """Return how surely each block stands still, 0..1; `scale` is that of the frame to `grey`."""
-        flow = self._flow.back(grey, past)
-        motion_px = cv2.blur(scale * _block_means(flow), (MOTION_BLOCKS, MOTION_BLOCKS))
-        change = _block_energy(cv2.subtract(grey, past, dtype=cv2.CV_16S))
-        unexplained = _block_energy(cv2.subtract(grey, warp(past, flow), dtype=cv2.CV_16S))
-        explained = 1 - (unexplained + 0.1) / (change + 0.1)
-        beyond_chance = np.maximum(explained - EXPLAINED_BY_CHANCE, 0) / EXPLAINED_SHARE
-        votes = np.square(motion_px / STILL_PX).sum(axis=-1) + change / CHANGE_LEVELS**2 + np.square(beyond_chance)
-        return np.asarray(np.exp2(-votes), dtype=np.float32)
+        The frame itself where there is no past to it.
+        """
+        past, self._past = self._past, rgb
+        motion = look.motion
+        if motion is None or past is None or past.shape != rgb.shape:
+            return rgb, look
+        still = _still(motion, scale=rgb.shape[1] / motion.grey.shape[1])
+        self._past = _averaged(rgb, past, still)
+        moves = np.asarray(cv2.resize(still, motion.grey.shape[::-1])) < STILL_MIN
+        return self._past, replace(look, motion=replace(motion, flow=motion.flow * moves[..., np.newaxis]))
+
+
+def _still(motion: Motion, *, scale: float) -> NDArray[np.float32]:
+    """Return how surely each block stands still, 0..1; `scale` is that of the frame to the small picture."""
+    motion_px = cv2.blur(scale * _block_means(motion.flow), (MOTION_BLOCKS, MOTION_BLOCKS))
+    change = _block_energy(cv2.subtract(motion.grey, motion.past, dtype=cv2.CV_16S))
+    unexplained = _block_energy(cv2.subtract(motion.grey, warp(motion.past, motion.flow), dtype=cv2.CV_16S))
+    explained = 1 - (unexplained + 0.1) / (change + 0.1)
+    beyond_chance = np.maximum(explained - EXPLAINED_BY_CHANCE, 0) / EXPLAINED_SHARE
+    votes = np.square(motion_px / STILL_PX).sum(axis=-1) + change / CHANGE_LEVELS**2 + np.square(beyond_chance)
+    return np.asarray(np.exp2(-votes), dtype=np.float32)
 
 
 def _averaged(rgb: NDArray[np.uint8], history: NDArray[np.uint8], still: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """The file pipeline: decode, network, smoothing and encoding overlap; no frame is dropped and none overtakes another.
 
-    thread "decode"     source -> frame, is it a repeat? less noise -+
+    thread "decode"     source -> frame, is it a repeat? motion, less noise -+
     pool "network"              paint (painter.workers at once, results in order)
     thread "smooth"                     smooth, finish --------------+
     calling thread                                                   sink.write, on_frame
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from .channel import Channel, Stopped, channel_thread
 from .finish import finish
 from .frame import Frame
+from .input_motion import Look, MotionTracker
 from .meters import StageMeter
 from .noise_filter import NoiseFilter
 from .painter import Painter
@@ -35,7 +36,7 @@ from .stylizer import Stylized
 # Frames that wait before the encoder; more would only take memory.
 _FINISHED_WAITING = 2
 _JOIN_TIMEOUT_S = 10.0
-STAGES = ("decode", "denoise", "network", "smooth", "encode")
+STAGES = ("decode", "motion", "network", "smooth", "encode")
 SmoothedListener = Callable[[Frame, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
@@ -67,11 +68,12 @@ class FilePipeline:
         self._split = split
         self._on_smoothed = on_smoothed
         self._repeats = RepeatDetector()
+        self._motion = MotionTracker()
         self._noise = NoiseFilter()
         self.frames_reused = 0
         self._pool = ThreadPoolExecutor(painter.workers, thread_name_prefix="network")
         # One frame more than there are workers, so that none waits for the decoder.
-        self._stylized: Channel[tuple[Frame, Future[Stylized]]] = Channel(painter.workers + 1)
+        self._stylized: Channel[tuple[Frame, Look, Future[Stylized]]] = Channel(painter.workers + 1)
         self._finished: Channel[Frame] = Channel(_FINISHED_WAITING)
         self._errors: list[BaseException] = []
 
@@ -121,30 +123,34 @@ class FilePipeline:
                 is_repeat = self._painter.repeats and self._repeats.is_repeat(
                     frame.rgb, exactly=self._controls.smoothing == 0
                 )
-            if made is not None and is_repeat:
-                self.frames_reused += 1
-            else:
-                made = self._pool.submit(self._paint, self._with_less_noise(frame))
-            self._stylized.put((frame, made))
+            is_reused = made is not None and is_repeat
+            seen, look = self._looked_at(frame, is_repeat=is_reused)
+            if made is None or not is_reused:
+                made = self._pool.submit(self._paint, seen)
+            self.frames_reused += is_reused
+            self._stylized.put((frame, look, made))
         self._stylized.finish()
 
-    def _with_less_noise(self, frame: Frame) -> Frame:
+    def _looked_at(self, frame: Frame, *, is_repeat: bool) -> tuple[Frame, Look]:
+        """Return the frame with less noise, and how it follows the one before; a repeat keeps its noise."""
         if self._controls.smoothing == 0:
-            return frame
-        with self.meters["denoise"].measure():
-            return replace(frame, rgb=self._noise.filter(frame.rgb, frame.pts_s))
+            return frame, Look(None)
+        with self.meters["motion"].measure():
+            look = self._motion.look(frame.rgb, frame.pts_s, is_repeat=is_repeat)
+            if is_repeat:
+                return frame, look
+            rgb, look = self._noise.filter(frame.rgb, look)
+            return replace(frame, rgb=rgb), look
 
     def _paint(self, frame: Frame) -> Stylized:
         with self.meters["network"].measure():
             return self._painter.paint(frame)
 
     def _smooth(self) -> None:
-        for frame, future in self._stylized:
+        for frame, look, future in self._stylized:
             made = future.result()
             with self.meters["smooth"].measure():
-                smoothed = self._smoother.smooth(
-                    made.content, made.stylized, frame.pts_s, smoothing=self._controls.smoothing
-                )
+                smoothed = self._smoother.smooth(look, made.stylized, smoothing=self._controls.smoothing)
                 picture = finish(frame.rgb, replace(made, stylized=smoothed), self._controls)
                 if self._split is not None:
                     picture = self._split.join(frame.rgb, picture)

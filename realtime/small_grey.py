@@ -1,7 +1,5 @@
 """A frame at the small size at which its motion is looked at while it is stylised, and that motion."""
 
-from fractions import Fraction
-
 import cv2
 import numpy as np
 from cv2.typing import MatLike
@@ -12,19 +10,17 @@ from numpy.typing import NDArray
 FLOW_SHORT_SIDE_MAX_PX = 270
 # DIS needs some pixels for its pyramid; motion of smaller pictures cannot be told.
 FLOW_SHORT_SIDE_MIN_PX = 16
-# DIS stops at half of that size (1) or at a quarter (2). With the former the smoother removes, at 640x360, 82 instead
-# of 76 % of the flicker at 96 instead of 93 % of the sharpness; the latter takes two fifths of the time.
-FLOW_FINEST_SCALE, FLOW_COARSE_SCALE = 1, 2
-# After a gap as long as this the last frame is of no use.
-GAP_MAX_S = Fraction(1)
+# DIS stops at half of that size. Against a quarter the smoother removes, at 640x360, 82 instead of 76 % of the flicker
+# at 96 instead of 93 % of the sharpness.
+FLOW_FINEST_SCALE = 1
 
 
 class SmallFlow:
     """DIS flow (Kroeger et al. 2016) of small luminances."""
 
-    def __init__(self, *, finest_scale: int = FLOW_FINEST_SCALE) -> None:
+    def __init__(self) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._dis.setFinestScale(finest_scale)
+        self._dis.setFinestScale(FLOW_FINEST_SCALE)
 
     def back(self, grey: NDArray[np.uint8], past: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the flow (h, w, 2) from `grey` to the last one, both (h, w), in pixels of theirs."""

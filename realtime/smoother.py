@@ -9,8 +9,6 @@ network 87 % (74 % at least), at 96 % of the sharpness (91 % at least). A plain 
 much keeps 85 % (68 % at least). `benchmarks/smoothing.py`.
 """
 
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import Protocol
 
 import cv2
@@ -19,9 +17,9 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from .compiled import compiled, row_between
+from .input_motion import Look, Motion
 from .luminance_history import LuminanceHistory, blend, warp, widened
-from .scene_cut import SceneCutDetector
-from .small_grey import FLOW_SHORT_SIDE_MIN_PX, GAP_MAX_S, SmallFlow, reduced, small_grey
+from .small_grey import reduced
 
 # Trust, motion and detail are judged in blocks of this many pixels.
 BLOCK_PX = 8
@@ -51,26 +49,16 @@ CUT_TRUST = 0.25
 class Smoother(Protocol):
     """Makes a stylised video coherent, frame by frame. `tests/contract/test_smoother.py` holds all to this."""
 
-    def smooth(
-        self, content: NDArray[np.uint8], stylized: NDArray[np.uint8], pts_s: Fraction, *, smoothing: float
-    ) -> NDArray[np.uint8]:
-        """Return the smoothed picture; `smoothing` 0 returns `stylized` itself. Both inputs are (H, W, 3) RGB."""
+    def smooth(self, look: Look, stylized: NDArray[np.uint8], *, smoothing: float) -> NDArray[np.uint8]:
+        """Return the smoothed picture of a frame, (H, W, 3) RGB; `smoothing` 0 returns `stylized` itself.
+
+        `look` is at the frame that the picture was made of, after the one at the frame before.
+        """
         ...
 
     def reset(self) -> None:
         """Forget the past: after a seek or a change of style."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """What is carried on beside the luminance: the input's luminance at the size of the flow, the smoothed colours
-    (h, w, 3) at a quarter of the size, and the shape of the picture."""
-
-    grey: NDArray[np.uint8]
-    colors: NDArray[np.uint8]
-    shape: tuple[int, ...]
-    pts_s: Fraction
 
 
 class FlowSmoother:
@@ -86,51 +74,42 @@ class FlowSmoother:
 
     def __init__(self) -> None:
         self.cuts = 0
-        self._cut_detector = SceneCutDetector()
-        self._flow = SmallFlow()
         self._luminance = LuminanceHistory()
-        self._past: _Past | None = None
+        # The smoothed colours (h, w, 3) at a part of the size, and the shape of the picture that they are of.
+        self._colors: NDArray[np.uint8] | None = None
+        self._shape: tuple[int, ...] = ()
         # Kept from frame to frame for its memory.
         self._wide_color_step: NDArray[np.int16] | None = None
 
     def reset(self) -> None:
-        self._past = None
-        self._cut_detector.reset()
+        self._colors = None
 
-    def smooth(
-        self, content: NDArray[np.uint8], stylized: NDArray[np.uint8], pts_s: Fraction, *, smoothing: float
-    ) -> NDArray[np.uint8]:
+    def smooth(self, look: Look, stylized: NDArray[np.uint8], *, smoothing: float) -> NDArray[np.uint8]:
         height, width = stylized.shape[:2]
         if smoothing == 0:
             self.reset()
             return stylized
-        grey = small_grey(content)
-        if min(grey.shape) < FLOW_SHORT_SIDE_MIN_PX:
-            self.reset()
-            return stylized
+        self.cuts += look.is_cut
         colors = reduced(stylized, (-(-width // COLOR_REDUCTION), -(-height // COLOR_REDUCTION)))
         self._luminance.take(stylized)
-        past, self._past = self._past, _Past(grey, colors, stylized.shape, pts_s)
-        is_cut = self._cut_detector.is_cut(grey)
-        if past is None or past.shape != stylized.shape or not 0 < pts_s - past.pts_s <= GAP_MAX_S:
+        past_colors = self._colors if self._shape == stylized.shape else None
+        self._colors, self._shape = colors, stylized.shape
+        motion = look.motion
+        if motion is None or past_colors is None:
             return self._first(stylized)
-        if is_cut:
-            self.cuts += 1
-            return self._first(stylized)
-        small_flow = self._flow.back(grey, past.grey)
         blocks = (max(1, width // BLOCK_PX), max(1, height // BLOCK_PX))
-        trust = _trust(grey, warp(past.grey, small_flow), blocks)
+        trust = _trust(motion, blocks)
         if np.mean(trust < CUT_TRUST) > CUT_SHARE:
             self.cuts += 1
             return self._first(stylized)
         # In pixels of the whole picture from here on.
-        flow = cv2.transform(small_flow, np.diag((width / grey.shape[1], height / grey.shape[0])))
+        small_height, small_width = motion.grey.shape
+        flow = cv2.transform(motion.flow, np.diag((width / small_width, height / small_height)))
         block_flow = _block_means(flow, blocks)
         weight = smoothing * trust * _weight(block_flow)
-        carried_colors = _carried_colors(colors, past.colors, block_flow, weight)
-        self._past = _Past(grey, carried_colors, stylized.shape, pts_s)
+        self._colors = _carried_colors(colors, past_colors, block_flow, weight)
         luminance_step = self._luminance.blend(flow, block_flow, weight)
-        color_step = cv2.transform(cv2.subtract(carried_colors, colors, dtype=cv2.CV_16S), _WITHOUT_LUMINANCE)
+        color_step = cv2.transform(cv2.subtract(self._colors, colors, dtype=cv2.CV_16S), _WITHOUT_LUMINANCE)
         wide_color_step = cv2.resize(color_step, (width, len(colors)), dst=self._wide_color_step)
         self._wide_color_step = np.asarray(wide_color_step, dtype=np.int16)
         corrected = np.empty_like(stylized)
@@ -187,9 +166,9 @@ def _block_means(flow: MatLike, blocks: tuple[int, int]) -> NDArray[np.float32]:
     return np.asarray(means, dtype=np.float32).reshape(*blocks[::-1], 2)
 
 
-def _trust(grey: NDArray[np.uint8], warped: MatLike, blocks: tuple[int, int]) -> NDArray[np.float32]:
+def _trust(motion: Motion, blocks: tuple[int, int]) -> NDArray[np.float32]:
     """Return how far the history can be trusted, 0..1, for each block; `blocks` is (width, height)."""
-    residual = cv2.blur(cv2.absdiff(warped, grey), (3, 3))
+    residual = cv2.blur(cv2.absdiff(warp(motion.past, motion.flow), motion.grey), (3, 3))
     # The largest around: what comes out from behind something is a thin strip (sample clip, its exact occlusion: 2.6
     # instead of 3.0 levels from the unsmoothed picture there; 4.5 before blocks from beyond the rim counted for none).
     residual = cv2.dilate(residual, np.ones((3, 3), dtype=np.uint8))

@@ -44,7 +44,7 @@ class Stylizer:
 
     def stylize(self, rgb: NDArray[np.uint8], *, strength: float = 1.0) -> Stylized:
         """Stylise one picture; `strength` from 0 to 1 is for any-style models, `finish` applies it for the others."""
-        content = self._scaled(rgb)
+        content = at_inference_size(rgb, self._size_px)
         height, width = content.shape[:2]
         given = with_margin(content)
         code = self.code
@@ -62,13 +62,15 @@ class Stylizer:
         """Make the engine compile for pictures of this size now, and not while frames wait."""
         self.stylize(np.zeros((height, width, 3), dtype=np.uint8))
 
-    def _scaled(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        height, width = rgb.shape[:2]
-        short = min(width, height)
-        if self._size_px is None or self._size_px >= short:
-            return rgb
-        size = (max(1, round(width * self._size_px / short)), max(1, round(height * self._size_px / short)))
-        return reduced(rgb, size)
+
+def at_inference_size(rgb: NDArray[np.uint8], size_px: int | None) -> NDArray[np.uint8]:
+    """Return the picture (H, W, 3) with a short side of `size_px`; itself where that is None or not smaller."""
+    height, width = rgb.shape[:2]
+    short = min(width, height)
+    if size_px is None or size_px >= short:
+        return rgb
+    size = (max(1, round(width * size_px / short)), max(1, round(height * size_px / short)))
+    return reduced(rgb, size)
 
 
 def with_margin(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from PIL import Image
 
 from realtime.catalogue import Style, is_any_style, load_catalogue
 from realtime.finish import finish
+from realtime.input_motion import MotionTracker
 from realtime.loaded_style import load_style
 from realtime.settings import Controls
 from realtime.smoother import FlowSmoother
@@ -72,7 +73,7 @@ def _panel(choice: StyleChoice | None) -> Panel:
     """Run the clip through a style, smoothing included; None is the clip itself."""
     controls = Controls()
     loaded = load_style(choice, engine="auto", device="cpu", precision="auto") if choice else None
-    stylizer, smoother = (loaded.stylizer(size_px=None) if loaded else None), FlowSmoother()
+    stylizer, smoother, motion = (loaded.stylizer(size_px=None) if loaded else None), FlowSmoother(), MotionTracker()
     still, moving = np.zeros(0, dtype=np.uint8), []
     with VideoFileSource(CLIP) as source:
         for frame in source:
@@ -81,7 +82,8 @@ def _panel(choice: StyleChoice | None) -> Panel:
             picture = frame.rgb
             if stylizer:
                 made = stylizer.stylize(frame.rgb)
-                smooth = smoother.smooth(made.content, made.stylized, frame.pts_s, smoothing=controls.smoothing)
+                look = motion.look(frame.rgb, frame.pts_s)
+                smooth = smoother.smooth(look, made.stylized, smoothing=controls.smoothing)
                 picture = finish(frame.rgb, replace(made, stylized=smooth), controls)
             if frame.index == STILL_FRAME:
                 still = picture

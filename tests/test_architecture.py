@@ -24,6 +24,7 @@ LAYERS = (
      "live_frame", "live_status", "camera_address"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
      "small_grey", "live_keys", "luminance_history", "microphone", "array_spool", "carried_map", "static_camera"),
+    ("input_motion",),
     (
         "source", "sink", "engine", "engine_onnxruntime", "engine_openvino", "style_code", "stylizer", "smoother",
         "noise_filter", "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric",

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from realtime.catalogue import read_model, resolve_style
 from realtime.engine import open_engine
-from realtime.smoother import FlowSmoother, Smoother
+from realtime.smoother import FlowSmoother
 from realtime.stylizer import Stylizer
 from samples.scene import backward_flow, render_picture
+from tests.smoothing import SmoothedInput
 
 Picture = NDArray[np.uint8]
 
@@ -35,12 +36,12 @@ DRIFT_LEVELS_MAX = 1.5
 
 
 @pytest.fixture(params=[FlowSmoother])
-def make(request: pytest.FixtureRequest) -> Callable[[], Smoother]:
-    return request.param  # type: ignore[no-any-return]
+def make(request: pytest.FixtureRequest) -> Callable[[], SmoothedInput]:
+    return lambda: SmoothedInput(request.param())
 
 
 @pytest.fixture
-def smoother(make: Callable[[], Smoother]) -> Smoother:
+def smoother(make: Callable[[], SmoothedInput]) -> SmoothedInput:
     return make()
 
 
@@ -76,7 +77,7 @@ def _flicker(frames: list[Picture]) -> float:
     return float(np.sqrt(np.mean(np.square(steps))))
 
 
-def _run(smoother: Smoother, content: Picture, frames: list[Picture], smoothing: float = 0.8) -> list[Picture]:
+def _run(smoother: SmoothedInput, content: Picture, frames: list[Picture], smoothing: float = 0.8) -> list[Picture]:
     return [
         smoother.smooth(content, frame, number * FRAME_S, smoothing=smoothing) for number, frame in enumerate(frames)
     ]
@@ -86,7 +87,7 @@ def _is_as_if_first(smoothed: Picture, stylized: Picture) -> bool:
     return int(np.abs(smoothed.astype(int) - stylized.astype(int)).max()) <= CUT_LEVELS_MAX
 
 
-def test_smoothing_of_zero_returns_the_very_picture(smoother: Smoother) -> None:
+def test_smoothing_of_zero_returns_the_very_picture(smoother: SmoothedInput) -> None:
     scene = _scene(1)
 
     for number in range(3):
@@ -94,7 +95,7 @@ def test_smoothing_of_zero_returns_the_very_picture(smoother: Smoother) -> None:
         assert smoother.smooth(scene, stylized, number * FRAME_S, smoothing=0) is stylized
 
 
-def test_first_frame_stays_as_it_is(smoother: Smoother) -> None:
+def test_first_frame_stays_as_it_is(smoother: SmoothedInput) -> None:
     stylized = _scene(2)
 
     assert np.array_equal(smoother.smooth(_scene(1), stylized, Fraction(0), smoothing=1), stylized)
@@ -104,7 +105,9 @@ def test_first_frame_stays_as_it_is(smoother: Smoother) -> None:
     ("width", "height"), [(1, 1), (2, 3), (16, 16), (63, 65), (64, 64), (67, 129), (131, 70), (200, 8), (8, 200)]
 )
 @pytest.mark.parametrize("smoothing", [0.3, 1.0])
-def test_shape_and_type_are_kept_at_any_size(smoother: Smoother, width: int, height: int, smoothing: float) -> None:
+def test_shape_and_type_are_kept_at_any_size(
+    smoother: SmoothedInput, width: int, height: int, smoothing: float
+) -> None:
     content = _scene(1, width, height)
     frames = [_scene(seed, width, height) for seed in (2, 3, 4)]
 
@@ -114,7 +117,7 @@ def test_shape_and_type_are_kept_at_any_size(smoother: Smoother, width: int, hei
     assert {result.dtype for result in results} == {np.dtype(np.uint8)}
 
 
-def test_inputs_are_not_written_to(smoother: Smoother) -> None:
+def test_inputs_are_not_written_to(smoother: SmoothedInput) -> None:
     content, frames = _scene(1), [_scene(2), _scene(3)]
 
     _run(smoother, content, frames)
@@ -124,7 +127,7 @@ def test_inputs_are_not_written_to(smoother: Smoother) -> None:
     assert np.array_equal(frames[1], _scene(3))
 
 
-def test_flicker_of_a_still_scene_gets_less(smoother: Smoother) -> None:
+def test_flicker_of_a_still_scene_gets_less(smoother: SmoothedInput) -> None:
     random = np.random.default_rng(5)
     stylized = _scene(2)
     frames = [_flickering(stylized, random) for _ in range(12)]
@@ -134,7 +137,7 @@ def test_flicker_of_a_still_scene_gets_less(smoother: Smoother) -> None:
     assert _flicker(results) < FLICKER_SHARE_MAX * _flicker(frames)
 
 
-def test_more_smoothing_leaves_less_flicker(make: Callable[[], Smoother]) -> None:
+def test_more_smoothing_leaves_less_flicker(make: Callable[[], SmoothedInput]) -> None:
     random = np.random.default_rng(6)
     stylized = _scene(2)
     frames = [_flickering(stylized, random) for _ in range(12)]
@@ -144,7 +147,7 @@ def test_more_smoothing_leaves_less_flicker(make: Callable[[], Smoother]) -> Non
     assert much < medium < little < _flicker(frames)
 
 
-def test_still_scene_without_flicker_stays_as_it_is(smoother: Smoother) -> None:
+def test_still_scene_without_flicker_stays_as_it_is(smoother: SmoothedInput) -> None:
     stylized = _scene(2)
 
     results = _run(smoother, _scene(1), [stylized] * 5)
@@ -152,7 +155,7 @@ def test_still_scene_without_flicker_stays_as_it_is(smoother: Smoother) -> None:
     assert all(_is_as_if_first(result, stylized) for result in results)
 
 
-def test_flicker_gets_less_while_the_picture_moves(smoother: Smoother) -> None:
+def test_flicker_gets_less_while_the_picture_moves(smoother: SmoothedInput) -> None:
     random = np.random.default_rng(7)
     wide_content, wide_stylized = _scene(1, SIZE[0] + 64, SIZE[1]), _scene(2, SIZE[0] + 64, SIZE[1])
     views = [slice(4 * number, 4 * number + SIZE[0]) for number in range(12)]
@@ -173,7 +176,7 @@ def test_flicker_gets_less_while_the_picture_moves(smoother: Smoother) -> None:
     assert error(results) < error(frames)
 
 
-def test_fine_strokes_are_not_blurred(smoother: Smoother) -> None:
+def test_fine_strokes_are_not_blurred(smoother: SmoothedInput) -> None:
     """What changes from pixel to pixel is the painting, even when it differs in every frame."""
     random = np.random.default_rng(8)
     frames = [
@@ -187,7 +190,7 @@ def test_fine_strokes_are_not_blurred(smoother: Smoother) -> None:
     assert np.std(detail[6:]) > 0.97 * np.std(detail[:6])
 
 
-def test_colour_flicker_gets_less(smoother: Smoother) -> None:
+def test_colour_flicker_gets_less(smoother: SmoothedInput) -> None:
     """Red against blue at the same luminance, which smoothing of the luminance alone leaves as it is."""
     random = np.random.default_rng(11)
     height, width = SIZE[1] // PATCH_PX, SIZE[0] // PATCH_PX
@@ -203,7 +206,7 @@ def test_colour_flicker_gets_less(smoother: Smoother) -> None:
 
 
 @pytest.mark.parametrize("index", [50, 195])
-def test_what_comes_into_view_is_as_the_network_made_it(smoother: Smoother, index: int) -> None:
+def test_what_comes_into_view_is_as_the_network_made_it(smoother: SmoothedInput, index: int) -> None:
     stylizer = Stylizer(open_engine(read_model(resolve_style("starry-night")), engine="onnxruntime", device="cpu"))
     differences = []
     for number in range(3):
@@ -217,7 +220,7 @@ def test_what_comes_into_view_is_as_the_network_made_it(smoother: Smoother, inde
     assert np.mean(differences) < DISOCCLUDED_LEVELS_MAX
 
 
-def test_nothing_is_left_behind_a_thing_that_moves(smoother: Smoother) -> None:
+def test_nothing_is_left_behind_a_thing_that_moves(smoother: SmoothedInput) -> None:
     content, stylized = _scene(1), _scene(2)
     shadows, differences = [], []
     for number in range(10):
@@ -234,7 +237,7 @@ def test_nothing_is_left_behind_a_thing_that_moves(smoother: Smoother) -> None:
     assert np.mean(differences) < DISOCCLUDED_LEVELS_MAX
 
 
-def test_still_picture_with_noise_converges_and_does_not_drift(smoother: Smoother) -> None:
+def test_still_picture_with_noise_converges_and_does_not_drift(smoother: SmoothedInput) -> None:
     random = np.random.default_rng(13)
     clean = _scene(2)
     frames = [
@@ -252,7 +255,7 @@ def test_still_picture_with_noise_converges_and_does_not_drift(smoother: Smoothe
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_first_frame_after_a_cut_is_untouched_by_the_scene_before(smoother: Smoother, seed: int) -> None:
+def test_first_frame_after_a_cut_is_untouched_by_the_scene_before(smoother: SmoothedInput, seed: int) -> None:
     before, after = _mosaic(30 + seed), _mosaic(60 + seed)
     _run(smoother, before, [_scene(2)] * 4)
     stylized = _scene(3)
@@ -262,7 +265,7 @@ def test_first_frame_after_a_cut_is_untouched_by_the_scene_before(smoother: Smoo
     assert _is_as_if_first(smoothed, stylized)
 
 
-def test_cut_between_black_and_white_leaves_no_trace(smoother: Smoother) -> None:
+def test_cut_between_black_and_white_leaves_no_trace(smoother: SmoothedInput) -> None:
     black, white = np.zeros((*SIZE[::-1], 3), np.uint8), np.full((*SIZE[::-1], 3), 255, np.uint8)
     _run(smoother, black, [black] * 3)
 
@@ -273,7 +276,7 @@ def test_cut_between_black_and_white_leaves_no_trace(smoother: Smoother) -> None
     "time_s",
     [pytest.param(Fraction(30), id="gap"), pytest.param(Fraction(-1), id="back"), pytest.param(Fraction(0), id="same")],
 )
-def test_frame_that_does_not_follow_in_time_is_a_first_frame(smoother: Smoother, time_s: Fraction) -> None:
+def test_frame_that_does_not_follow_in_time_is_a_first_frame(smoother: SmoothedInput, time_s: Fraction) -> None:
     content, flicker = _scene(1), np.random.default_rng(9)
     last_s = _run_to_time(smoother, content, flicker)
     stylized = _flickering(_scene(2), flicker)
@@ -282,7 +285,7 @@ def test_frame_that_does_not_follow_in_time_is_a_first_frame(smoother: Smoother,
     assert np.array_equal(smoother.smooth(content, stylized, pts_s, smoothing=1), stylized)
 
 
-def test_frame_that_follows_is_smoothed(smoother: Smoother) -> None:
+def test_frame_that_follows_is_smoothed(smoother: SmoothedInput) -> None:
     """The control of the tests around it: without gap, reset or new size the past does count."""
     content, flicker = _scene(1), np.random.default_rng(9)
     last_s = _run_to_time(smoother, content, flicker)
@@ -291,24 +294,24 @@ def test_frame_that_follows_is_smoothed(smoother: Smoother) -> None:
     assert not np.array_equal(smoother.smooth(content, stylized, last_s + FRAME_S, smoothing=1), stylized)
 
 
-def test_reset_forgets_the_past(smoother: Smoother) -> None:
+def test_reset_forgets_the_past(smoother: SmoothedInput) -> None:
     content, flicker = _scene(1), np.random.default_rng(9)
     last_s = _run_to_time(smoother, content, flicker)
     stylized = _flickering(_scene(2), flicker)
 
-    smoother.reset()
+    smoother.smoother.reset()
 
     assert np.array_equal(smoother.smooth(content, stylized, last_s + FRAME_S, smoothing=1), stylized)
 
 
-def test_new_size_forgets_the_past(smoother: Smoother) -> None:
+def test_new_size_forgets_the_past(smoother: SmoothedInput) -> None:
     last_s = _run_to_time(smoother, _scene(1), np.random.default_rng(9))
     stylized = _scene(2, 128, 192)
 
     assert np.array_equal(smoother.smooth(_scene(1, 128, 192), stylized, last_s + FRAME_S, smoothing=1), stylized)
 
 
-def test_smoothing_of_zero_forgets_the_past(smoother: Smoother) -> None:
+def test_smoothing_of_zero_forgets_the_past(smoother: SmoothedInput) -> None:
     """Otherwise a slider moved to 0 and back would bring up a picture from long ago."""
     content, flicker = _scene(1), np.random.default_rng(9)
     last_s = _run_to_time(smoother, content, flicker)
@@ -318,7 +321,7 @@ def test_smoothing_of_zero_forgets_the_past(smoother: Smoother) -> None:
     assert np.array_equal(smoother.smooth(content, stylized, last_s + 2 * FRAME_S, smoothing=1), stylized)
 
 
-def _run_to_time(smoother: Smoother, content: Picture, random: np.random.Generator) -> Fraction:
+def _run_to_time(smoother: SmoothedInput, content: Picture, random: np.random.Generator) -> Fraction:
     frames = [_flickering(_scene(2), random) for _ in range(4)]
     _run(smoother, content, frames)
     return (len(frames) - 1) * FRAME_S

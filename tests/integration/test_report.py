@@ -79,7 +79,7 @@ def test_cuts_are_told_with_their_frames_and_times(source: Path, identity_style:
     report = read_report()
     assert report["cuts"] == [{"frame": CUT_FRAME, "time_s": 0.24}]
     assert report["coherence"] is None
-    assert set(report["stage_ms"]) == {"decode", "denoise", "network", "smooth", "encode"}
+    assert set(report["stage_ms"]) == {"decode", "motion", "network", "smooth", "encode"}
 
 
 def test_everything_that_figures_depend_on_is_told(source: Path, identity_style: Path, read_report: ReadReport) -> None:

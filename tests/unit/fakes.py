@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.frame import Frame
+from realtime.input_motion import Look
 from realtime.job_report import JobReport
 
 Picture = NDArray[np.uint8]
@@ -102,7 +103,7 @@ class FakeSmoother:
         self._error = error
         self.smoothings: list[float] = []
 
-    def smooth(self, content: Picture, stylized: Picture, pts_s: Fraction, *, smoothing: float) -> Picture:
+    def smooth(self, look: Look, stylized: Picture, *, smoothing: float) -> Picture:
         if len(self.smoothings) == self._fails_at and self._error is not None:
             raise self._error
         time.sleep(self._delay_s)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from realtime.input_motion import MotionTracker
 from realtime.noise_filter import CHANGE_MAX_LEVELS, NoiseFilter
 
 HEIGHT, WIDTH = 180, 320
@@ -28,8 +29,8 @@ def _noisy(picture: Picture, random: np.random.Generator, levels: float = 2) -> 
 
 
 def _filtered(frames: list[Picture], fps: int = 25) -> list[Picture]:
-    noise = NoiseFilter()
-    return [noise.filter(frame, Fraction(index, fps)) for index, frame in enumerate(frames)]
+    motion, noise = MotionTracker(), NoiseFilter()
+    return [noise.filter(frame, motion.look(frame, Fraction(index, fps)))[0] for index, frame in enumerate(frames)]
 
 
 def _change(frames: list[Picture]) -> float:
@@ -91,17 +92,37 @@ def test_slow_fade_is_followed() -> None:
 
 def test_frames_without_a_past_are_returned_as_they_are() -> None:
     scene, random = _scene(), np.random.default_rng(5)
-    noise = NoiseFilter()
+    motion, noise = MotionTracker(), NoiseFilter()
 
-    first, after_gap, other_size, tiny = (
-        _noisy(picture, random) for picture in (scene, scene, scene[:150], scene[:20, :20])
+    def filtered(frame: Picture, pts_s: Fraction) -> Picture:
+        return noise.filter(frame, motion.look(frame, pts_s))[0]
+
+    first, after_gap, other_size, next_frame, after_reset = (
+        _noisy(picture, random) for picture in (scene, scene, scene[:150], scene[:150], scene[:150])
     )
-    times_s = (Fraction(0), Fraction(2), Fraction(51, 25), Fraction(52, 25))
-    for frame, pts_s in zip((first, after_gap, other_size, tiny), times_s, strict=True):
-        assert noise.filter(frame, pts_s) is frame
-    noise.filter(tiny, Fraction(53, 25))
+    times_s = (Fraction(0), Fraction(2), Fraction(51, 25))
+    for frame, pts_s in zip((first, after_gap, other_size), times_s, strict=True):
+        assert filtered(frame, pts_s) is frame
+    assert filtered(next_frame, Fraction(52, 25)) is not next_frame
     noise.reset()
-    assert noise.filter(tiny, Fraction(54, 25)) is tiny
+    assert filtered(after_reset, Fraction(53, 25)) is after_reset
+
+
+def test_what_stands_still_has_no_motion_and_what_moves_keeps_it() -> None:
+    scene, random = _scene(), np.random.default_rng(7)
+    motion, noise = MotionTracker(), NoiseFilter()
+    for index in range(4):
+        frame = _noisy(scene, random)
+        frame[60:120, 8 * index : 8 * index + 80] = _noisy(_scene()[30:90, 230:310], random)
+        look = motion.look(frame, Fraction(index, 25))
+        filtered_look = noise.filter(frame, look)[1]
+
+    assert look.motion is not None
+    assert filtered_look.motion is not None
+    moving, still = np.s_[35:55, 20:45], np.s_[:, 100:]
+    assert np.abs(look.motion.flow[still]).max() > 0
+    assert not filtered_look.motion.flow[still].any()
+    assert np.array_equal(filtered_look.motion.flow[moving], look.motion.flow[moving])
 
 
 def test_frames_are_not_written_to() -> None:

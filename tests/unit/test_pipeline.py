@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime.errors import InputError, OutputError, StylizeError
+from realtime.input_motion import Look
 from realtime.painter import NetworkPainter
 from realtime.pipeline import STAGES, FilePipeline
 from realtime.settings import Controls
@@ -160,10 +161,10 @@ class FailingNoiseFilter:
         self._error = error
         self._index = index
 
-    def filter(self, rgb: NDArray[np.uint8], pts_s: Fraction) -> NDArray[np.uint8]:
+    def filter(self, rgb: NDArray[np.uint8], look: Look) -> tuple[NDArray[np.uint8], Look]:
         if rgb[0, 0, 0] == self._index:
             raise self._error
-        return rgb
+        return rgb, look
 
 
 def test_without_smoothing_the_network_sees_every_frame_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +182,7 @@ def test_error_in_any_stage_reaches_the_caller_and_ends_every_thread(
     stage: str, index: int, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = _failing_parts(stage, error, index)
-    if stage == "denoise":
+    if stage == "motion":
         monkeypatch.setattr("realtime.pipeline.NoiseFilter", lambda: FailingNoiseFilter(error, index=index))
     pipeline = _pipeline(parts.pop("source"), parts.pop("sink"), **parts)
     started_s = time.monotonic()
@@ -257,5 +258,5 @@ def test_every_stage_is_measured() -> None:
     assert tuple(pipeline.meters) == STAGES
     calls = {name: meter.calls for name, meter in pipeline.meters.items()}
     # The decoder is asked once more, and says that there is nothing.
-    assert calls == {"decode": 6, "denoise": 5, "network": 5, "smooth": 5, "encode": 5}
+    assert calls == {"decode": 6, "motion": 5, "network": 5, "smooth": 5, "encode": 5}
     assert all(pipeline.meters[name].mean_ms >= 2 for name in ("smooth", "encode"))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from realtime.scene_cut import SceneCutDetector
 from realtime.smoother import FlowSmoother
 from tests.media import read_frames
+from tests.smoothing import SmoothedInput
 
 Grey = NDArray[np.uint8]
 
@@ -208,7 +209,7 @@ def _dimmed(scene: Grey) -> Grey:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_first_picture_after_a_cut_is_as_the_network_made_it(seed: int, light: Callable[[Grey], Grey]) -> None:
     before, after = (cv2.cvtColor(light(_view(_scene(number))), cv2.COLOR_GRAY2RGB) for number in (seed, 100 + seed))
-    smoother = FlowSmoother()
+    smoother = SmoothedInput(FlowSmoother())
     for number in range(4):
         smoother.smooth(before, 255 - before, Fraction(number, 25), smoothing=1)
     painted = np.asarray(255 - after, dtype=np.uint8)
@@ -216,14 +217,14 @@ def test_first_picture_after_a_cut_is_as_the_network_made_it(seed: int, light: C
     smoothed = smoother.smooth(after, painted, Fraction(4, 25), smoothing=1)
 
     assert np.abs(smoothed.astype(int) - painted).max() <= TRACE_LEVELS_MAX
-    assert smoother.cuts == 1
+    assert smoother.smoother.cuts == 1
 
 
 def test_first_pictures_after_the_cuts_of_a_real_clip_are_as_the_network_made_them() -> None:
     clip = REAL_CLIPS / "bikes_cuts.mp4"
     if not clip.exists():
         pytest.skip(f"{clip} is not here")
-    smoother = FlowSmoother()
+    smoother = SmoothedInput(FlowSmoother())
     random = np.random.default_rng(7)
     traces = {}
 
