@@ -115,6 +115,7 @@ class LiveLoop:
         return self._captured.dropped + self._source.dropped
 
     def start(self) -> None:
+        _warm_up()
         for thread in self._threads:
             thread.start()
 
@@ -252,3 +253,12 @@ class LiveLoop:
                 dropped=self.dropped,
                 short_side_px=min(self.frame_size),
             )
+
+
+def _warm_up() -> None:
+    """Load the compiled loops before frames wait for them: 0.3 s, 3 s at the first run on a machine."""
+    picture = np.zeros((64, 64, 3), dtype=np.uint8)
+    motion, noise, smoother = MotionTracker(), NoiseFilter(), FlowSmoother()
+    for number in range(2):
+        rgb, look = noise.filter(picture, motion.look(picture, Fraction(number, 25)))
+        smoother.smooth(look, rgb, smoothing=1.0)
