@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .compiled import compiled
 from .settings import Controls
 from .stylizer import Stylized
 
@@ -39,18 +40,38 @@ def enlarge_guided(frame: NDArray[np.uint8], made: Stylized) -> NDArray[np.uint8
     size = (frame.shape[1], frame.shape[0])
     content_small = _luminance(made.content)
     gain = cv2.convertScaleAbs(_regression_gain(content_small, _luminance(made.stylized)), alpha=255)
-    gain = cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR)
-    whole, enlarged_content = _luminance(frame), cv2.resize(content_small, size, interpolation=cv2.INTER_CUBIC)
-    picture = cv2.resize(made.stylized, size, interpolation=cv2.INTER_CUBIC)
-    # What is lighter and what is darker than the small picture one after the other, since OpenCV saturates bytes eight
-    # times as fast as it adds shorts to them (0.4 against 3.6 ms at 1920x1080).
-    for combine, lighter, darker in (
-        (cv2.add, whole, enlarged_content),
-        (cv2.subtract, enlarged_content, whole),
-    ):
-        detail = cv2.multiply(cv2.subtract(lighter, darker), gain, scale=1 / 255)
-        combine(picture, cv2.cvtColor(detail, cv2.COLOR_GRAY2RGB), dst=picture)
-    return np.asarray(picture, dtype=np.uint8)
+    enlarged_gain, enlarged_content, picture = (
+        np.asarray(cv2.resize(small, size, interpolation=how), dtype=np.uint8)
+        for small, how in (
+            (gain, cv2.INTER_LINEAR),
+            (content_small, cv2.INTER_CUBIC),
+            (made.stylized, cv2.INTER_CUBIC),
+        )
+    )
+    _add_detail(picture, _luminance(frame), enlarged_content, enlarged_gain)
+    return picture
+
+
+@compiled
+def _add_detail(
+    picture: NDArray[np.uint8], whole: NDArray[np.uint8], without: NDArray[np.uint8], gain: NDArray[np.uint8]
+) -> None:
+    """Add the detail, `whole` less `without` (H, W), times `gain` / 255 to every channel of `picture` (H, W, 3)."""
+    height, width = whole.shape
+    values = picture.reshape(height, -1)
+    details = np.empty(3 * width, dtype=np.int16)
+    # In whole numbers, each brought back to 32 bits, which Numba would else make 64; 257 / 65536 is 1 / 255.
+    for row in range(height):
+        for x in range(width):
+            difference = np.int32(np.int32(whole[row, x]) - np.int32(without[row, x]))
+            scaled = np.int32(np.int32(difference * np.int32(gain[row, x])) * np.int32(257))
+            detail = np.int16(np.int32(scaled + np.int32(1 << 15)) >> np.int32(16))
+            details[3 * x] = detail
+            details[3 * x + 1] = detail
+            details[3 * x + 2] = detail
+        for x in range(3 * width):
+            value = np.int32(values[row, x] + details[x])
+            values[row, x] = np.uint8(min(max(value, np.int32(0)), np.int32(255)))
 
 
 def with_colors_of(frame: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .channel import Channel, channel_thread
 from .errors import InputError
-from .finish import finish
+from .finish import enlarge_guided, finish
 from .governor import Governor
 from .input_motion import Look, MotionTracker
 from .live_frame import LiveFrame
@@ -262,3 +262,5 @@ def _warm_up() -> None:
     for number in range(2):
         rgb, look = noise.filter(picture, motion.look(picture, Fraction(number, 25)))
         smoother.smooth(look, rgb, smoothing=1.0)
+    small = np.ascontiguousarray(picture[::2, ::2])
+    enlarge_guided(picture, Stylized(small, small))
