@@ -15,7 +15,7 @@ from .stroke_detail import StrokeDetail
 # Grey levels by which the history may leave the range that the new picture has around a pixel.
 RANGE_SLACK_LEVELS = 8
 # Bilinear sampling at a fraction f of a pixel takes detail away in proportion to f (1 - f); this is how much of it is
-# given back. Bicubic sampling would take 4 ms longer.
+# given back. Bicubic sampling would take 4 ms longer; giving back more overdoes it in long pans (1.5: 9 % too sharp).
 SAMPLING_LOSS = 0.5
 
 

@@ -141,7 +141,7 @@ class Controls:
         1.0, parse=unit_interval, metavar="0..1", help="how much of the style: 0 is the input, 1 the whole style"
     )
     smoothing: float = option(
-        0.9,
+        0.8,
         parse=unit_interval,
         metavar="0..1",
         help="temporal smoothing against flicker; 0 leaves every frame as the network made it",
