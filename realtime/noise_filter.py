@@ -75,8 +75,9 @@ def _still(motion: Motion, *, scale: float) -> NDArray[np.float32]:
 
 
 def _averaged(rgb: NDArray[np.uint8], history: NDArray[np.uint8], still: NDArray[np.float32]) -> NDArray[np.uint8]:
-    result = np.empty_like(rgb)
-    _average(rgb, history, widened(still, rgb.shape[1]), result)
+    result = np.empty(rgb.shape, dtype=np.uint8)
+    # Contiguous, as the compiled loop needs them: views of wider rows come from decoders.
+    _average(np.ascontiguousarray(rgb), np.ascontiguousarray(history), widened(still, rgb.shape[1]), result)
     return result
 
 

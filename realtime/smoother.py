@@ -113,8 +113,8 @@ class FlowSmoother:
         color_step = cv2.transform(cv2.subtract(self._colors, colors, dtype=cv2.CV_16S), _WITHOUT_LUMINANCE)
         wide_color_step = cv2.resize(color_step, (width, len(colors)), dst=self._wide_color_step)
         self._wide_color_step = np.asarray(wide_color_step, dtype=np.int16)
-        corrected = np.empty_like(stylized)
-        _correct(stylized, luminance_step, self._wide_color_step, corrected)
+        corrected = np.empty(stylized.shape, dtype=np.uint8)
+        _correct(np.ascontiguousarray(stylized), luminance_step, self._wide_color_step, corrected)
         return corrected
 
     def _first(self, stylized: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -117,6 +117,19 @@ def test_shape_and_type_are_kept_at_any_size(
     assert {result.dtype for result in results} == {np.dtype(np.uint8)}
 
 
+def test_pictures_may_be_views_of_larger_ones(make: Callable[[], SmoothedInput]) -> None:
+    content, frames = _scene(1), [_scene(seed) for seed in (2, 3, 4)]
+    whole = _run(make(), content, frames)
+
+    views = _run(make(), _as_view(content), [_as_view(frame) for frame in frames])
+
+    assert all(np.array_equal(view, picture) for view, picture in zip(views, whole, strict=True))
+
+
+def _as_view(picture: Picture) -> Picture:
+    return np.pad(picture, [(0, 0), (0, 5), (0, 0)])[:, :-5]
+
+
 def test_inputs_are_not_written_to(smoother: SmoothedInput) -> None:
     content, frames = _scene(1), [_scene(2), _scene(3)]
 

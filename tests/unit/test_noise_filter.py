@@ -125,6 +125,15 @@ def test_what_stands_still_has_no_motion_and_what_moves_keeps_it() -> None:
     assert np.array_equal(filtered_look.motion.flow[moving], look.motion.flow[moving])
 
 
+def test_frames_may_be_views_of_larger_ones() -> None:
+    scene, random = _scene(), np.random.default_rng(8)
+    frames = [_noisy(scene, random) for _ in range(3)]
+    views = [np.pad(frame, [(0, 0), (0, 5), (0, 0)])[:, :-5] for frame in frames]
+
+    for filtered, expected in zip(_filtered(views), _filtered(frames), strict=True):
+        assert np.array_equal(filtered, expected)
+
+
 def test_frames_are_not_written_to() -> None:
     scene, random = _scene(), np.random.default_rng(6)
     frames = [_noisy(scene, random) for _ in range(3)]
