@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import compiled
+from .compiled import compiled, repeat_for_channels
 from .settings import Controls
 from .stylizer import Stylized
 
@@ -59,18 +59,16 @@ def _add_detail(
     """Add the detail, `whole` less `without` (H, W), times `gain` / 255 to every channel of `picture` (H, W, 3)."""
     height, width = whole.shape
     values = picture.reshape(height, -1)
-    details = np.empty(3 * width, dtype=np.int16)
+    details, repeated = np.empty(width, dtype=np.int16), np.empty(3 * width, dtype=np.int16)
     # In whole numbers, each brought back to 32 bits, which Numba would else make 64; 257 / 65536 is 1 / 255.
     for row in range(height):
         for x in range(width):
             difference = np.int32(np.int32(whole[row, x]) - np.int32(without[row, x]))
             scaled = np.int32(np.int32(difference * np.int32(gain[row, x])) * np.int32(257))
-            detail = np.int16(np.int32(scaled + np.int32(1 << 15)) >> np.int32(16))
-            details[3 * x] = detail
-            details[3 * x + 1] = detail
-            details[3 * x + 2] = detail
+            details[x] = np.int16(np.int32(scaled + np.int32(1 << 15)) >> np.int32(16))
+        repeat_for_channels(details, repeated)
         for x in range(3 * width):
-            value = np.int32(values[row, x] + details[x])
+            value = np.int32(values[row, x] + repeated[x])
             values[row, x] = np.uint8(min(max(value, np.int32(0)), np.int32(255)))
 
 

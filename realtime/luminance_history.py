@@ -9,7 +9,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from .compiled import compiled, row_between
+from .compiled import compiled, enlarge_row
 from .stroke_detail import StrokeDetail
 
 # Grey levels by which the history may leave the range that the new picture has around a pixel.
@@ -64,13 +64,13 @@ class LuminanceHistory:
         low, gain = self._detail.of(new, buffers.blended, weight.shape[::-1])
         fraction = np.abs(block_flow - np.rint(block_flow))
         lost = weight * np.float32(SAMPLING_LOSS) * (fraction * (1 - fraction)).mean(axis=-1)
-        factors = np.stack([widened(gain, width), widened(lost, width)])
-        _restore_detail(new, buffers.blended, low, factors, history=buffers.history, step=buffers.step)
+        factors = widened(gain, width), widened(lost, width)
+        _restore_detail(new, buffers.blended, low, *factors, buffers.history, buffers.step)
         return buffers.step
 
 
 def widened(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """Return `values` (rows, columns) enlarged to a width, linearly; `row_between` does the same with the rows."""
+    """Return `values` (rows, columns) enlarged to a width, linearly; `enlarge_row` does the same with the rows."""
     return np.asarray(cv2.resize(values, (width, values.shape[0])), dtype=np.float32).reshape(-1, width)
 
 
@@ -104,16 +104,16 @@ def _blend_clamped(
     weight: NDArray[np.float32],
     history: NDArray[np.uint8],
 ) -> None:
+    height, width = new.shape
     slack = np.float32(RANGE_SLACK_LEVELS)
-    for row in range(new.shape[0]):
-        above, below, between = row_between(row, new.shape[0], weight.shape[0])
-        share = np.float32(between)
-        for x in range(new.shape[1]):
+    weights = np.empty(width, dtype=np.float32)
+    for row in range(height):
+        enlarge_row(weight, row, height, weights)
+        for x in range(width):
             pixel = np.float32(new[row, x])
             held = max(np.float32(history[row, x]), np.float32(darkest[row, x]) - slack)
             held = min(held, np.float32(lightest[row, x]) + slack)
-            weight_here = weight[above, x] + share * (weight[below, x] - weight[above, x])
-            history[row, x] = np.uint8(np.int32(pixel + weight_here * (held - pixel) + np.float32(0.5)))
+            history[row, x] = np.uint8(np.int32(pixel + weights[x] * (held - pixel) + np.float32(0.5)))
 
 
 @compiled
@@ -121,22 +121,23 @@ def _restore_detail(
     new: NDArray[np.uint8],
     blended: NDArray[np.uint8],
     low: NDArray[np.uint8],
-    factors: NDArray[np.float32],
+    gain: NDArray[np.float32],
+    lost: NDArray[np.float32],
     history: NDArray[np.uint8],
     step: NDArray[np.int16],
 ) -> None:
-    """Add to `blended` its detail, what differs from `low`: times the first factor for showing, the second to carry on.
+    """Add to `blended` its detail, what differs from `low`: times `gain` for showing, times `lost` to carry on.
 
-    `step` is what is shown less `new`, `history` what is carried on; `factors` is (2, rows, W).
+    `step` is what is shown less `new`, `history` what is carried on; `gain` and `lost` are (rows, W).
     """
+    height, width = new.shape
     zero, half, most = np.float32(0), np.float32(0.5), np.float32(255)
-    for row in range(new.shape[0]):
-        above, below, between = row_between(row, new.shape[0], factors.shape[1])
-        share = np.float32(between)
-        for x in range(new.shape[1]):
+    gains, losses = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
+    for row in range(height):
+        enlarge_row(gain, row, height, gains)
+        enlarge_row(lost, row, height, losses)
+        for x in range(width):
             pixel = np.float32(blended[row, x])
             detail = pixel - np.float32(low[row, x])
-            gain = factors[0, above, x] + share * (factors[0, below, x] - factors[0, above, x])
-            lost = factors[1, above, x] + share * (factors[1, below, x] - factors[1, above, x])
-            history[row, x] = np.uint8(np.int32(min(max(pixel + lost * detail + half, zero), most)))
-            step[row, x] = np.int16(np.floor(pixel - np.float32(new[row, x]) + gain * detail + half))
+            history[row, x] = np.uint8(np.int32(min(max(pixel + losses[x] * detail + half, zero), most)))
+            step[row, x] = np.int16(np.floor(pixel - np.float32(new[row, x]) + gains[x] * detail + half))

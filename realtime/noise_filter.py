@@ -15,7 +15,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from .compiled import compiled, row_between
+from .compiled import compiled, enlarge_row, repeat_for_channels
 from .input_motion import Look, Motion
 from .luminance_history import warp, widened
 
@@ -89,16 +89,12 @@ def _average(
     height, width = rgb.shape[:2]
     most, least_still, moving = np.float32(CHANGE_MAX_LEVELS), np.float32(STILL_MIN), np.float32(0)
     pixels, past, results = rgb.reshape(height, -1), history.reshape(height, -1), result.reshape(height, -1)
-    weights = np.empty(3 * width, dtype=np.float32)
+    row_weights, weights = np.empty(width, dtype=np.float32), np.empty(3 * width, dtype=np.float32)
     for row in range(height):
-        above, below, between = row_between(row, height, len(still))
-        share = np.float32(between)
+        enlarge_row(still, row, height, row_weights)
         for x in range(width):
-            is_still = still[above, x] + share * (still[below, x] - still[above, x]) >= least_still
-            weight = np.float32(HISTORY_WEIGHT) if is_still else moving
-            weights[3 * x] = weight
-            weights[3 * x + 1] = weight
-            weights[3 * x + 2] = weight
+            row_weights[x] = np.float32(HISTORY_WEIGHT) if row_weights[x] >= least_still else moving
+        repeat_for_channels(row_weights, weights)
         for x in range(3 * width):
             pixel = np.float32(pixels[row, x])
             change = min(max(np.float32(past[row, x]) - pixel, -most), most)

@@ -17,7 +17,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from .compiled import compiled, row_between
+from .compiled import compiled, repeat_for_channels, row_between
 from .input_motion import Look, Motion
 from .luminance_history import LuminanceHistory, blend, warp, widened
 from .small_grey import reduced
@@ -138,11 +138,7 @@ def _correct(
     for row in range(height):
         above, below, between = row_between(row, height, len(colors))
         share = np.int32(FIXED_ONE * between)
-        for x in range(width):
-            step = luminance_step[row, x]
-            steps[3 * x] = step
-            steps[3 * x + 1] = step
-            steps[3 * x + 2] = step
+        repeat_for_channels(luminance_step[row], steps)
         # In whole numbers, each brought back to 32 bits, which Numba would else make 64: half the time of floats.
         for x in range(3 * width):
             color = np.int32(colors[above, x])

@@ -38,18 +38,22 @@ class StrokeDetail:
 
         Pictures are (H, W) uint8; `blocks` is (width, height) of the raise, float32, a share of the detail from 0 on.
         """
-        energies = np.stack([self._detail_energy(picture, blocks) for picture in (new, blended)])
+        _, energy_new = self._without_detail(new, blocks)
+        low, energy_blended = self._without_detail(blended, blocks)
+        energies = np.stack([energy_new, energy_blended])
         if self._energies is not None:
             energies = self._energies + np.float32(FRAME_SHARE) * (energies - self._energies)
         self._energies = energies
-        assert self._low is not None
         # One grey level keeps noise on flat areas from being raised.
-        return self._low, np.clip((energies[0] + 1) / (energies[1] + 1), 1, GAIN_MAX) - 1
+        return low, np.clip((energies[0] + 1) / (energies[1] + 1), 1, GAIN_MAX) - 1
 
-    def _detail_energy(self, picture: MatLike, blocks: tuple[int, int]) -> NDArray[np.float32]:
+    def _without_detail(
+        self, picture: MatLike, blocks: tuple[int, int]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Return the picture without its detail, valid until the next one, and the energy of that."""
         self._low = np.asarray(cv2.blur(picture, (KERNEL_PX, KERNEL_PX), dst=self._low), dtype=np.uint8)
         self._magnitude = cv2.absdiff(picture, self._low, dst=self._magnitude)
         # By halves, for which OpenCV has a path of three times the speed.
         half = cv2.resize(self._magnitude, (0, 0), fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         means = cv2.resize(half, blocks, interpolation=cv2.INTER_AREA).astype(np.float32)
-        return np.asarray(cv2.blur(means, (WINDOW_BLOCKS, WINDOW_BLOCKS)), dtype=np.float32)
+        return self._low, np.asarray(cv2.blur(means, (WINDOW_BLOCKS, WINDOW_BLOCKS)), dtype=np.float32)
