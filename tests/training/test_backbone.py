@@ -140,6 +140,21 @@ def test_reduced_precision_changes_the_features_little(choice: BackboneChoice) -
         assert (reduced[layer].float() - features).norm() < BF16_ERROR * features.norm()
 
 
+def test_reduced_precision_still_sees_changes_that_it_would_round_away(choice: BackboneChoice) -> None:
+    backbone = choice.open(choice.layers.style[:1])
+    # Grey levels that bfloat16 knows, after the normalisation by the backbone, and a tenth of the way to the next one.
+    known = (torch.linspace(1.0, 1.9, 32 * 40) * 64).round().view(1, 1, 32, 40) / 64
+    before, after = (backbone.mean + backbone.std * (known + step) for step in (0.0, 0.1 / 64))
+
+    def change() -> "torch.Tensor":
+        first, second = (backbone(pictures)[choice.layers.style[0]].double() for pictures in (before, after))
+        return (second - first).mean(dim=(2, 3))
+
+    exact, reduced = change(), (backbone.compute_in(torch.bfloat16), change())[1]
+
+    assert (reduced - exact).norm() < 0.3 * exact.norm()
+
+
 @pytest.mark.parametrize("pooling", ["max", "average"])
 def test_an_optimisation_with_it_comes_nearer_to_the_style(choice: BackboneChoice, pooling: str) -> None:
     layers = choice.layers

@@ -211,6 +211,31 @@ def test_a_minimum_out_of_range_is_met_at_the_border() -> None:
     assert torch.equal(last.picture, torch.ones(1, 3, 4, 4))
 
 
+class _MostlyEdges:
+    """The squared distance to a picture, that of its fine detail a hundred times: areas are what takes long."""
+
+    def __init__(self, wanted: "torch.Tensor") -> None:
+        self._wanted = wanted
+
+    def __call__(self, picture: "torch.Tensor") -> "dict[str, torch.Tensor]":
+        difference = picture - self._wanted
+        detail = difference - torch.nn.functional.avg_pool2d(difference, 9, stride=1, padding=4)
+        return {"content": difference.square().mean() + 100 * detail.square().mean()}
+
+    def total(self, terms: "dict[str, torch.Tensor]") -> "torch.Tensor":
+        return terms["content"]
+
+
+def test_areas_follow_as_soon_as_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    objective, start = _MostlyEdges(_smooth(2, 61, 83)), torch.full((1, 3, 61, 83), 0.5)
+
+    in_a_pyramid = _run(PictureOptimizer(objective, start), 12)[-1]
+    monkeypatch.setattr("training.gatys.COARSEST_SIDE_PX", 61)  # one level, the picture's
+    in_pixels = _run(PictureOptimizer(objective, start), 12)[-1]
+
+    assert in_a_pyramid.total < 0.7 * in_pixels.total
+
+
 def test_the_history_of_large_pictures_is_shorter_and_that_of_usual_ones_whole() -> None:
     assert history_pairs(3 * 512 * 768) == HISTORY_PAIRS
     assert 10 <= history_pairs(3 * 1920 * 1080) <= 20
