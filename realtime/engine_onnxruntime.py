@@ -69,10 +69,10 @@ def import_onnxruntime() -> ModuleType:
     return onnxruntime  # type: ignore[no-any-return]  # the library has no types
 
 
-def session_options(onnxruntime: ModuleType) -> Any:
-    """Return options by which a session uses all cores."""
+def session_options(onnxruntime: ModuleType, *, threads: int | None = None) -> Any:
+    """Return options by which a session uses as many threads, or all cores; one is the thread that calls it."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
+    options.intra_op_num_threads = threads or os.cpu_count() or 1
     return options
 
 

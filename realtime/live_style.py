@@ -1,5 +1,6 @@
 """The style of a live run as the network's threads see it: one immutable view, replaced in one step, faded over."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine import Engine
+from .picture import Picture
 from .style_code import StyleCode, mix_codes
 from .stylizer import Stylized, Stylizer
 
@@ -14,12 +16,21 @@ FADE_S = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PictureMix:
+    """Named pictures whose styles are mixed, and the weight of each."""
+
+    pictures: Sequence[tuple[str, Picture]]
+    weights: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LiveStyle:
-    """A style that is ready to run; `code` is None for a feed-forward one."""
+    """A style that is ready to run; `code` and the pictures that it is of are None for a feed-forward one."""
 
     label: str
     engine: Engine
     code: StyleCode | None = None
+    mix: PictureMix | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

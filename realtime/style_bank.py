@@ -1,21 +1,23 @@
 """Loads styles beside a live run: what was asked for first, then the neighbours, so that changing over does not wait.
 
 A style is loaded, its pictures are encoded and its network is compiled for the frames at hand, all in the thread
-"styles"; only then the view that the network's threads read is replaced.
+"styles"; only then the view that the network's threads read is replaced. What `live_fit.py` makes of the codes of
+pictures comes seconds later, and is faded over to.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from .catalogue import any_style_model
 from .engine import Engine, open_style
 from .errors import StylizeError, UsageError
 from .graph import FEED_FORWARD, TRANSFER
+from .live_fit import LiveFit
 from .live_settings import LiveSettings
-from .live_style import LiveStyle, StyleView
+from .live_style import LiveStyle, PictureMix, StyleView
 from .loaded_style import open_encoder
 from .picture import Picture, over_white, read_picture
 from .settings import MIXED_STYLES_MAX
@@ -31,6 +33,15 @@ CODES_KEPT = 2 * MIXED_STYLES_MAX
 PRELOAD_AFTER_S = 2.5
 _STEP_S = 0.2
 _JOIN_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A picture with its code, the encoder's guess or fitted."""
+
+    picture: Picture
+    code: StyleCode
+    is_fitted: bool
 
 
 class StyleBank:
@@ -58,9 +69,11 @@ class StyleBank:
         self._settings = settings
         self._clock = clock
         self._engines: dict[str, Engine] = {}
-        self._codes: dict[int, tuple[Picture, StyleCode]] = {}
-        self._asked: StyleChoice | tuple[Sequence[tuple[str, Picture]], Sequence[float]] | None = None
+        self._codes: dict[int, _Encoded] = {}
+        self._asked: StyleChoice | PictureMix | None = None
         self._asked_size_px: int | None = None
+        self._fitted: list[tuple[Picture, StyleCode]] = []
+        self._fit = LiveFit(self._take_fitted, self._tell)
         self._frame_size: tuple[int, int] | None = None
         self._unusable: set[str] = set()
         self._unusable_sizes_px: set[int] = set()
@@ -73,6 +86,7 @@ class StyleBank:
         self.view = StyleView(self._load(choice), size_px)
 
     def __enter__(self) -> "StyleBank":
+        self._fit.__enter__()
         self._thread.start()
         return self
 
@@ -80,6 +94,7 @@ class StyleBank:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        self._fit.__exit__(*exception)
         self._thread.join(_JOIN_TIMEOUT_S)
         for engine in self._engines.values():
             engine.close()
@@ -105,7 +120,7 @@ class StyleBank:
             raise UsageError(f"{len(pictures)} pictures were given; 1 to {MIXED_STYLES_MAX} can be mixed")
         if len(weights) != len(pictures) or min(weights) < 0 or not sum(weights) > 0:
             raise UsageError("give each picture a weight of at least 0, and not all of them 0")
-        self._ask((tuple(pictures), tuple(weights)))
+        self._ask(PictureMix(tuple(pictures), tuple(weights)))
 
     def ask_size(self, size_px: int, frame_size: tuple[int, int]) -> None:
         """Run at another short side once the network is compiled for it; `frame_size` is (width, height)."""
@@ -124,25 +139,39 @@ class StyleBank:
     def _is_quiet(self) -> bool:
         return self._quiet_since_s is not None and self._clock() - self._quiet_since_s >= PRELOAD_AFTER_S
 
-    def _ask(self, what: StyleChoice | tuple[Sequence[tuple[str, Picture]], Sequence[float]]) -> None:
+    def _ask(self, what: StyleChoice | PictureMix) -> None:
         with self._changed:
             self._asked = what
             self._changed.notify_all()
 
+    def _take_fitted(self, picture: Picture, code: StyleCode) -> None:
+        with self._changed:
+            self._fitted.append((picture, code))
+            self._changed.notify_all()
+
+    def _tell(self, fault: str) -> None:
+        self.fault = fault
+
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopped or self._asked or self._asked_size_px, _STEP_S)
+                self._changed.wait_for(
+                    lambda: self._stopped or self._asked or self._asked_size_px or self._fitted, _STEP_S
+                )
                 if self._stopped:
                     return
+                fitted, self._fitted = self._fitted, []
                 asked, self._asked = self._asked, None
                 size_px, self._asked_size_px = self._asked_size_px, None
                 self._is_changing = asked is not None or size_px is not None
             self.is_busy = self._is_changing
             try:
+                self._keep(fitted)
                 if asked is not None:
                     self._change_to(asked)
                     self.fault = ""
+                else:
+                    self._change_to_fitted(fitted)
                 if size_px is not None:
                     self._change_size(size_px)
                 elif asked is None and self._is_quiet():
@@ -164,12 +193,24 @@ class StyleBank:
             raise
         self.view = replace(self.view, size_px=size_px)
 
-    def _change_to(self, asked: StyleChoice | tuple[Sequence[tuple[str, Picture]], Sequence[float]]) -> None:
+    def _keep(self, fitted: Sequence[tuple[Picture, StyleCode]]) -> None:
+        for picture, code in fitted:
+            if id(picture) in self._codes:
+                self._codes[id(picture)] = _Encoded(picture, code, is_fitted=True)
+
+    def _change_to_fitted(self, fitted: Sequence[tuple[Picture, StyleCode]]) -> None:
+        """Fade over to codes that were fitted meanwhile, where their pictures are seen."""
+        style = self.view.style
+        if style.mix and any(picture is seen for picture, _ in fitted for _, seen in style.mix.pictures):
+            style = replace(self._load_mix(style.mix)[0], label=style.label)
+            self.view = self.view.changed_to(style, self._clock())
+
+    def _change_to(self, asked: StyleChoice | PictureMix) -> None:
         if isinstance(asked, StyleChoice):
             style = self._load(asked)
             choice = asked
         else:
-            style, choice = self._load_mix(*asked)
+            style, choice = self._load_mix(asked)
         if self.view.size_px is not None:
             self._warm_up(style, self.view.size_px)
         self.choice = choice
@@ -183,26 +224,28 @@ class StyleBank:
     def _load(self, choice: StyleChoice) -> LiveStyle:
         if choice.pictures:
             pictures = [(path.name, read_picture(path)) for path in choice.pictures]
-            return replace(self._load_mix(pictures, choice.shares)[0], label=choice.label)
+            return replace(self._load_mix(PictureMix(pictures, choice.shares))[0], label=choice.label)
         return LiveStyle(choice.label, self._engine(choice))
 
-    def _load_mix(
-        self, pictures: Sequence[tuple[str, Picture]], weights: Sequence[float]
-    ) -> tuple[LiveStyle, StyleChoice]:
+    def _load_mix(self, mix: PictureMix) -> tuple[LiveStyle, StyleChoice]:
         model = any_style_model()
         if model is None:
             raise UsageError("there is no any-style model here: pictures cannot be used as styles")
-        choice = StyleChoice.mixed(model, [name for name, _ in pictures], weights)
-        missing = [picture for _, picture in pictures if id(picture) not in self._codes]
+        choice = StyleChoice.mixed(model, [name for name, _ in mix.pictures], mix.weights)
+        pictures = [picture for _, picture in mix.pictures]
+        missing = [picture for picture in pictures if id(picture) not in self._codes]
         if missing:
             with closing(open_encoder(model)) as encoder:
                 for picture in missing:
-                    self._codes[id(picture)] = (picture, encode_picture(encoder, over_white(picture)))
-        for known in [key for key in self._codes if key not in {id(picture) for _, picture in pictures}]:
+                    guess = encode_picture(encoder, over_white(picture))
+                    self._codes[id(picture)] = _Encoded(picture, guess, is_fitted=False)
+        for known in [key for key in self._codes if key not in map(id, pictures)]:
             if len(self._codes) > CODES_KEPT:
                 del self._codes[known]
-        code = mix_codes([self._codes[id(picture)][1] for _, picture in pictures], weights)
-        return LiveStyle(choice.label, self._engine(choice), code), choice
+        encoded = [self._codes[id(picture)] for picture in pictures]
+        self._fit.ask(model, [(one.picture, one.code) for one in encoded if not one.is_fitted])
+        code = mix_codes([one.code for one in encoded], mix.weights)
+        return LiveStyle(choice.label, self._engine(choice), code, mix), choice
 
     def _engine(self, choice: StyleChoice) -> Engine:
         """Return the engine of a model, most recently used last; those that are let go end with their last frame."""

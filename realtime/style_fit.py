@@ -5,11 +5,12 @@ exported with the model, gives the gradient of Gatys' objective (Gatys et al. 20
 pictures of its own that the network paints, and Adam (Kingma & Ba 2015) follows it from the guess on.
 
 Six photographs by ten paintings that neither has seen, medians: style loss 0.115 -> 0.086, content loss 0.471 -> 0.464;
-six and ten others: 0.120 -> 0.085, 0.437 -> 0.419. It takes four seconds on two cores, so live runs, whose frames would
-have to wait for them, go without.
+six and ten others: 0.120 -> 0.085, 0.437 -> 0.419. It takes four seconds on two cores. Live runs begin with the guess
+and are fitted beside the frames (`live_fit.py`).
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,16 +32,16 @@ _MOMENTUM, _SQUARES_KEPT, _EPSILON = 0.9, 0.99, 1e-8
 
 
 class StyleFitter:
-    """Runs a fitter (`export/fitter.py`) in ONNX Runtime, on the processor.
+    """Runs a fitter (`export/fitter.py`) in ONNX Runtime, on the processor with so many `threads`, or all cores.
 
     Raises:
         StyleError: the model is none.
         EngineError: ONNX Runtime is not installed.
     """
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, *, threads: int | None = None) -> None:
         onnxruntime = import_onnxruntime()
-        options = session_options(onnxruntime)
+        options = session_options(onnxruntime, threads=threads)
         try:
             self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the library raises its own, undocumented classes
@@ -59,6 +60,15 @@ class StyleFitter:
 
     def fit(self, code: StyleCode, rgb: NDArray[np.uint8]) -> StyleCode:
         """Return `code`, which the encoder made of the picture (H, W, 3), fitted to it; the same for the same input."""
+        *_, fitted = self.steps(code, rgb)
+        return fitted
+
+    def steps(self, code: StyleCode, rgb: NDArray[np.uint8]) -> Iterator[StyleCode]:
+        """Yield the code after each step of `fit`.
+
+        Raises:
+            StyleError: the fit diverges, or the graph cannot be run.
+        """
         target = self.target(as_encoded(rgb))
         mean, deviation = code.statistics[0]
         change = np.zeros_like(code.statistics[0])  # of the mean in deviations, and of the deviation's logarithm
@@ -74,9 +84,9 @@ class StyleFitter:
             )
             change -= STEP_SIZE * (1 + math.cos(math.pi * step / STEPS)) / 2 * direction
             fitted = np.stack((mean + deviation * change[0], deviation * np.exp(change[1])))[np.newaxis]
-        if not np.isfinite(fitted).all():
-            raise StyleError("the fit of the style's code has diverged")
-        return StyleCode(fitted.astype(np.float32))
+            if not np.isfinite(fitted).all():
+                raise StyleError("the fit of the style's code has diverged")
+            yield StyleCode(fitted.astype(np.float32))
 
     def target(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what the pictures painted after one, (H, W, 3), are to have, (T,)."""
@@ -94,11 +104,11 @@ class StyleFitter:
         return result
 
 
-def open_fitter(model: Style) -> StyleFitter | None:
-    """Return the fitter of an any-style model, None if it has none.
+def open_fitter(model: Style, *, threads: int | None = None) -> StyleFitter | None:
+    """Return the fitter of an any-style model, None if it has none; `threads` as `StyleFitter`.
 
     Raises:
         StyleError: its file is missing or damaged.
     """
     file = fitter_of(model)
-    return None if file is None else StyleFitter(read_model(file))
+    return None if file is None else StyleFitter(read_model(file), threads=threads)

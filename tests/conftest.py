@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.models import encoder_model, identity_model, invert_model, transfer_model
+from tests.models import encoder_model, fitter_model, identity_model, invert_model, transfer_model
 
 
 @pytest.fixture(scope="session")
@@ -33,24 +33,35 @@ def any_style_catalogue(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
     from realtime.catalogue import CATALOGUE_FILE, CATALOGUE_SCHEMA, load_catalogue
 
     folder = tmp_path_factory.mktemp("catalogue")
-
-    def file_card(name: str, content: bytes) -> dict[str, Any]:
-        (folder / name).write_bytes(content)
-        return {"file": name, "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
-
     invert = {"name": "invert", "title": "Inverted", "kind": "feed-forward", "artist": "A. Tester", "year": "2026"}
     any_style = {"name": "colours", "title": "Colours of any picture", "kind": "adain"}
     styles = [
-        {**invert, **file_card("invert.onnx", invert_model())},
+        {**invert, **_file_card(folder / "invert.onnx", invert_model())},
         {
             **any_style,
-            **file_card("transfer.onnx", transfer_model()),
-            "encoder": file_card("encoder.onnx", encoder_model()),
+            **_file_card(folder / "transfer.onnx", transfer_model()),
+            "encoder": _file_card(folder / "encoder.onnx", encoder_model()),
         },
     ]
     (folder / CATALOGUE_FILE).write_text(json.dumps({"schema": CATALOGUE_SCHEMA, "styles": styles}), encoding="utf-8")
     monkeypatch.setattr(load_catalogue, "__defaults__", (folder,))
     return folder
+
+
+@pytest.fixture
+def fitted_catalogue(any_style_catalogue: Path) -> Path:
+    """That catalogue with a fitter for its any-style model."""
+    from realtime.catalogue import CATALOGUE_FILE
+
+    catalogue = json.loads((any_style_catalogue / CATALOGUE_FILE).read_text(encoding="utf-8"))
+    catalogue["styles"][1]["fitter"] = _file_card(any_style_catalogue / "fitter.onnx", fitter_model())
+    (any_style_catalogue / CATALOGUE_FILE).write_text(json.dumps(catalogue), encoding="utf-8")
+    return any_style_catalogue
+
+
+def _file_card(path: Path, content: bytes) -> dict[str, Any]:
+    path.write_bytes(content)
+    return {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
 
 
 @pytest.fixture

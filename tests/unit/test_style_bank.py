@@ -249,6 +249,22 @@ def test_picture_files_and_pictures_in_memory_come_to_the_same(
     assert colour(bank) == pytest.approx(40, abs=2)
 
 
+def test_a_picture_is_shown_by_a_guess_and_then_as_it_was_fitted(
+    fitted_catalogue: Path, make_bank: Callable[..., StyleBank]
+) -> None:
+    pixels = np.tile(np.arange(40, dtype=np.uint8)[:, np.newaxis, np.newaxis], (1, 40, 3))
+    ramp = ("ramp.jpg", Picture(pixels, None, b"", ()))
+    bank = make_bank(choose_style(("invert",)))
+
+    bank.ask_pictures([ramp, ("dark.jpg", plain(10))], [1, 0])
+
+    until(lambda: bank.view.style.label.startswith("colours") and colour(bank) > pixels.mean() + 5)
+    assert not bank.fault
+    bank.ask_pictures([ramp], [1])
+    until(lambda: bank.view.style.label == "colours: ramp.jpg")
+    assert colour(bank) > pixels.mean() + 5
+
+
 def test_codes_of_pictures_that_are_gone_are_forgotten(
     any_style_catalogue: Path, make_bank: Callable[..., StyleBank]
 ) -> None:

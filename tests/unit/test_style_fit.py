@@ -1,14 +1,12 @@
 """A code is fitted by the gradient that the model's fitter gives, the same for the same picture."""
 
-import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from realtime.catalogue import CATALOGUE_FILE, any_style_model, load_catalogue
+from realtime.catalogue import any_style_model, load_catalogue
 from realtime.errors import StyleError
 from realtime.loaded_style import load_style
 from realtime.style_choice import StyleChoice
@@ -58,31 +56,25 @@ def test_what_is_no_fitter_is_refused_in_a_line(model: bytes, words: str) -> Non
     assert "\n" not in str(raised.value)
 
 
-def test_file_jobs_fit_where_the_model_has_a_fitter(any_style_catalogue: Path, tmp_path: Path) -> None:
+def test_file_jobs_fit_where_the_model_has_a_fitter(
+    any_style_catalogue: Path, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     picture = np.tile(np.arange(64, dtype=np.uint8)[:, np.newaxis, np.newaxis], (1, 64, 3))
     Image.fromarray(picture).save(tmp_path / "ramp.png")
 
-    plain, fitted = (_mean_of_code(tmp_path / "ramp.png", any_style_catalogue, fitter) for fitter in (False, True))
+    plain = _mean_of_code(tmp_path / "ramp.png", has_fitter=False)
+    request.getfixturevalue("fitted_catalogue")
+    fitted = _mean_of_code(tmp_path / "ramp.png", has_fitter=True)
 
     assert plain == pytest.approx(picture.mean(), abs=0.5)
     assert plain + 5 < fitted < picture.max()
 
 
-def _mean_of_code(picture: Path, folder: Path, fitter: bool) -> float:
-    catalogue = json.loads((folder / CATALOGUE_FILE).read_text(encoding="utf-8"))
-    if fitter:
-        (folder / "fitter.onnx").write_bytes(fitter_model())
-        catalogue["styles"][1]["fitter"] = _described(folder / "fitter.onnx")
-        (folder / CATALOGUE_FILE).write_text(json.dumps(catalogue), encoding="utf-8")
+def _mean_of_code(picture: Path, *, has_fitter: bool) -> float:
     model = any_style_model(load_catalogue())
     assert model is not None
-    assert (open_fitter(model) is not None) == fitter
+    assert (open_fitter(model) is not None) == has_fitter
     loaded = load_style(StyleChoice(model, (picture,), (1.0,)), engine="auto", device="cpu", precision="auto")
     assert loaded.code is not None
     loaded.close()
     return float(loaded.code.statistics[0, 0].mean())
-
-
-def _described(path: Path) -> dict[str, str | int]:
-    content = path.read_bytes()
-    return {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
