@@ -146,7 +146,7 @@ class PictureOptimizer:
     def _evaluate(self) -> Iterate:
         """Measure the present picture and leave the gradient in the levels."""
         self._optimizer.zero_grad()
-        picture = self._picture + self._merged(self._levels)
+        picture = self._picture + _merged(self._levels)
         terms = self._objective(picture)
         culprits = [name for name, term in terms.items() if not torch.isfinite(term)]
         if culprits:
@@ -174,7 +174,7 @@ class PictureOptimizer:
             self._optimizer.step(lambda: 0.0)
         else:
             self._optimizer.step()
-        self._picture = (before + self._merged(self._levels)).clamp(0, 1)
+        self._picture = (before + _merged(self._levels)).clamp(0, 1)
         for level in self._levels:
             level.zero_()
         if torch.equal(self._picture, before):
@@ -185,17 +185,16 @@ class PictureOptimizer:
         """Return the rate at which the first step of L-BFGS, -g min(1, 1 / |g|_1), has `FIRST_STEP_RMS`."""
         gradients = [level.grad for level in self._levels if level.grad is not None]
         length = sum(gradient.abs().sum().item() for gradient in gradients)
-        rms = self._merged(gradients).square().mean().sqrt().item()
+        rms = _merged(gradients).square().mean().sqrt().item()
         return FIRST_STEP_RMS / (rms * min(1.0, 1.0 / length)) if rms else 1.0
 
-    def _merged(self, levels: Sequence[Tensor]) -> Tensor:
-        """Return the sum of levels at the picture's size."""
-        size = self._picture.shape[2:]
-        coarser = [
-            COARSER_WEIGHT**number * interpolate(level, size=size, mode="bilinear")
-            for number, level in enumerate(levels[1:], start=1)
-        ]
-        return torch.stack([levels[0], *coarser]).sum(dim=0)
+
+def _merged(levels: Sequence[Tensor]) -> Tensor:
+    """Return the sum of levels at the size of the first."""
+    merged = levels[0]
+    for number, level in enumerate(levels[1:], start=1):
+        merged = merged + COARSER_WEIGHT**number * interpolate(level, size=merged.shape[2:], mode="bilinear")
+    return merged
 
 
 def _level_sizes(size: Sequence[int], *, count: int | None) -> list[tuple[int, int]]:
