@@ -2,7 +2,7 @@
 
     python -m samples.show
 
-Writes `weights/thumbnails/STYLE.jpg`, `samples/gallery/styles.jpg` (before, and every style) and
+Writes `weights/thumbnails/STYLE.jpg`, `samples/gallery/styles.jpg` (the clip, and every style) and
 `samples/gallery/styles.mp4` (the same moving). An any-style model is shown painting after a picture of our own: the
 still of `PAINTED_AFTER`.
 """
@@ -32,11 +32,12 @@ THUMBNAILS = FOLDER.parent / "weights" / "thumbnails"
 THUMBNAIL_SIZE = (320, 180)
 STILL_FRAME = 75
 PAINTED_AFTER = "composition-vii"
-STILL_SIZE = (480, 270)
-MOVING_SIZE = (400, 224)
+STILL_SIZE = (400, 225)
+MOVING_SIZE = (320, 180)
 SHOWN_FRAMES = range(60, 180)
 FRAMES_PER_S = 30
-COLUMNS = 3
+# Of styles; the clip itself takes two of them, and two rows.
+COLUMNS = 4
 
 Picture = NDArray[np.uint8]
 
@@ -53,15 +54,16 @@ def main() -> None:
     styles = load_catalogue()
     for folder in (THUMBNAILS, GALLERY):
         folder.mkdir(exist_ok=True)
-    panels = [_panel(None)]
+    clip, panels = _panel(None, _doubled(MOVING_SIZE)), []
     # Any-style models last: what they paint after is the still of another style.
     ordered = sorted(styles.values(), key=lambda style: (is_any_style(style), style.name))
     for style in ordered:
-        panels.append(_panel(StyleChoice(style, *_picture_of(style))))
+        panels.append(_panel(StyleChoice(style, *_picture_of(style)), MOVING_SIZE))
         Image.fromarray(_scaled(panels[-1].still, THUMBNAIL_SIZE)).save(THUMBNAILS / f"{style.name}.jpg", quality=88)
-    stills = _grid([_scaled(panel.still, STILL_SIZE) for panel in panels])
+    stills = _grid(clip.still, [panel.still for panel in panels], STILL_SIZE)
     Image.fromarray(stills).save(GALLERY / "styles.jpg", quality=86)
-    _encode([_grid(list(moment)) for moment in zip(*(panel.moving for panel in panels), strict=True)])
+    moments = zip(clip.moving, *(panel.moving for panel in panels), strict=True)
+    _encode([_grid(frame, painted, MOVING_SIZE) for frame, *painted in moments])
 
 
 def _picture_of(style: Style) -> tuple[tuple[Path, ...], tuple[float, ...]]:
@@ -69,7 +71,7 @@ def _picture_of(style: Style) -> tuple[tuple[Path, ...], tuple[float, ...]]:
     return ((THUMBNAILS / f"{PAINTED_AFTER}.jpg",), (1.0,)) if is_any_style(style) else ((), ())
 
 
-def _panel(choice: StyleChoice | None) -> Panel:
+def _panel(choice: StyleChoice | None, moving_size: tuple[int, int]) -> Panel:
     """Run the clip through a style, smoothing included; None is the clip itself."""
     controls = Controls()
     loaded = load_style(choice, engine="auto", device="cpu", precision="auto") if choice else None
@@ -87,7 +89,7 @@ def _panel(choice: StyleChoice | None) -> Panel:
                 picture = finish(frame.rgb, replace(made, stylized=smooth), controls)
             if frame.index == STILL_FRAME:
                 still = picture
-            moving.append(_scaled(picture, MOVING_SIZE))
+            moving.append(_scaled(picture, moving_size))
     if loaded:
         loaded.close()
     return Panel(still, moving)
@@ -97,11 +99,20 @@ def _scaled(picture: Picture, size: tuple[int, int]) -> Picture:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _grid(pictures: list[Picture]) -> Picture:
-    """Lay pictures out in columns; missing last ones stay black."""
-    missing = -len(pictures) % COLUMNS
-    pictures = [*pictures, *[np.zeros_like(pictures[0])] * missing]
-    return np.vstack([np.hstack(pictures[row : row + COLUMNS]) for row in range(0, len(pictures), COLUMNS)])
+def _grid(clip: Picture, painted: list[Picture], size: tuple[int, int]) -> Picture:
+    """Lay the clip out twice as large as what was painted, at `size`, beside and below it; what is missing is white."""
+    cells = [_scaled(picture, size) for picture in painted]
+    beside = 2 * (COLUMNS - 2)
+    blank = np.full_like(cells[0], 255)
+    cells += [blank] * max(beside - len(cells), -(len(cells) - beside) % COLUMNS)
+    right = [np.hstack(cells[first : first + beside // 2]) for first in (0, beside // 2)]
+    top = np.hstack([_scaled(clip, _doubled(size)), np.vstack(right)])
+    below = [np.hstack(cells[first : first + COLUMNS]) for first in range(beside, len(cells), COLUMNS)]
+    return np.vstack([top, *below])
+
+
+def _doubled(size: tuple[int, int]) -> tuple[int, int]:
+    return 2 * size[0], 2 * size[1]
 
 
 def _encode(pictures: list[Picture]) -> None:

@@ -106,7 +106,7 @@ class Backbone(nn.Module):
         rounded = pictures.to(self._dtype)
         parts = torch.cat((rounded, (pictures - rounded).to(self._dtype)), dim=1)
         weight = first.weight.repeat(1, 2, 1, 1)
-        return functional.conv2d(parts, weight, first.bias, first.stride, first.padding)  # type: ignore[arg-type]
+        return functional.conv2d(parts, weight, first.bias, first.stride, first.padding)
 
 
 def require_layers(layers: Sequence[str], names: Sequence[str], *, title: str) -> None:
