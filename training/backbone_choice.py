@@ -1,5 +1,6 @@
 """The backbones by the names that a user gives them: `vgg19`, `resnet50`, `small`, or the file of a classifier."""
 
+import copy
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,6 +81,8 @@ def _classifier(path: Path) -> BackboneChoice:
         layers = LayerChoice(tuple(filter(None, names)), content=VGG19_LAYERS.content, style=STYLE_LAYERS)
 
     def open_layers(chosen: tuple[str, ...]) -> Backbone:
-        return Backbone(modules, names, layers=chosen, title=facts.architecture, weights_name=path.name)
+        # A copy: the precision of one that was opened is not that of the next.
+        own = copy.deepcopy(modules)
+        return Backbone(own, names, layers=chosen, title=facts.architecture, weights_name=path.name)
 
     return BackboneChoice(layers, open_layers)
