@@ -11,11 +11,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from .catalogue import Style
+from .newest import NewestSlot
 from .picture import Picture, over_white
 from .style_code import StyleCode
 from .style_fit import open_fitter
 
+# Pictures, each with its code as the encoder guessed it.
+Guesses = Sequence[tuple[Picture, StyleCode]]
+
 _LEAST_NICE = 19
+_STEP_S = 0.2
 _JOIN_TIMEOUT_S = 10.0
 
 
@@ -25,9 +30,8 @@ class LiveFit:
     def __init__(self, on_fitted: Callable[[Picture, StyleCode], None], on_fault: Callable[[str], None]) -> None:
         self._on_fitted = on_fitted
         self._on_fault = on_fault
-        self._asked: tuple[Style, Sequence[tuple[Picture, StyleCode]]] | None = None
-        self._taken: list[Picture] = []
-        self._changed = threading.Condition()
+        self._asked: NewestSlot[tuple[Style, Guesses]] = NewestSlot()
+        self._wanted: Guesses = ()
         self._stopped = False
         self._thread = threading.Thread(target=self._work, name="fit", daemon=True)
 
@@ -36,37 +40,31 @@ class LiveFit:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+        self._stopped = True
         self._thread.join(_JOIN_TIMEOUT_S)
 
-    def ask(self, model: Style, guesses: Sequence[tuple[Picture, StyleCode]]) -> None:
+    def ask(self, model: Style, guesses: Guesses) -> None:
         """Fit the codes that the encoder of `model` guessed; what was asked for before and is not done is given up.
 
-        Pictures that were taken last are not begun anew: a slider asks for them again and again.
+        Pictures that were asked for last are not begun anew: a slider asks for them again and again. One thread calls.
         """
-        with self._changed:
-            if {id(picture) for picture, _ in guesses} <= {id(picture) for picture in self._taken}:
-                return
-            self._taken = [picture for picture, _ in guesses]
-            self._asked = (model, guesses)
-            self._changed.notify_all()
+        if {id(picture) for picture, _ in guesses} <= {id(picture) for picture, _ in self._wanted}:
+            return
+        self._wanted = guesses
+        self._asked.put((model, guesses))
 
     def _work(self) -> None:
         _lower_priority()
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._stopped or self._asked)
-                asked, self._asked = self._asked, None
-            if self._stopped or asked is None:
-                return
+        while not self._stopped:
+            asked = self._asked.take(_STEP_S)
+            if asked is None:
+                continue
             try:
                 self._fit(*asked)
             except Exception as error:  # the border of the thread: the guess goes on, and people are told
                 self._on_fault(f"the style cannot be fitted to its picture: {' '.join(str(error).split())}")
 
-    def _fit(self, model: Style, guesses: Sequence[tuple[Picture, StyleCode]]) -> None:
+    def _fit(self, model: Style, guesses: Guesses) -> None:
         # Opened anew each time: it would hold 100 MB for the rest of the run.
         fitter = open_fitter(model, threads=1)
         if fitter is None:
@@ -74,7 +72,7 @@ class LiveFit:
         for picture, guess in guesses:
             fitted = guess
             for code in fitter.steps(guess, over_white(picture)):
-                if self._stopped or self._asked:
+                if self._stopped or self._wanted is not guesses:
                     return
                 fitted = code
             self._on_fitted(picture, fitted)
