@@ -3,6 +3,7 @@
 import re
 import tomllib
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -60,8 +61,13 @@ def _sample_frame() -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
         return frame.to_ndarray(format="rgb24", width=640, height=360)
 
 
-def _stylizer(style: Style, engine_name: str) -> Stylizer:
-    """Return the style on an engine; an any-style model paints after the thumbnail of the default style."""
+@lru_cache(maxsize=2)
+def _stylizer(name: str, engine_name: str) -> Stylizer:
+    """Return the style on an engine; an any-style model paints after the thumbnail of the default style.
+
+    It is kept for the next test of that style: fitting to the thumbnail takes seconds.
+    """
+    style = load_catalogue()[name]
     pictures = (WEIGHTS_FOLDER / "thumbnails" / f"{DEFAULT_STYLE}.jpg",) if is_any_style(style) else ()
     choice = StyleChoice(style, pictures, (1.0,) * len(pictures))
     return load_style(choice, engine=engine_name, device="cpu", precision="fp32").stylizer(size_px=None)
@@ -94,7 +100,7 @@ class TestShippedStyle:
     def test_it_stylises_any_size(self, style: Style, engine_name: str, size: tuple[int, int]) -> None:
         picture = _gradient(*size)
 
-        stylized = _stylizer(style, engine_name).stylize(picture).stylized
+        stylized = _stylizer(style.name, engine_name).stylize(picture).stylized
 
         assert stylized.shape == picture.shape
         assert np.abs(stylized.astype(int) - picture).mean() > CHANGE_MIN_LEVELS
@@ -102,7 +108,7 @@ class TestShippedStyle:
     def test_the_engines_agree(self, style: Style) -> None:
         picture = _sample_frame()
 
-        one, other = (_stylizer(style, name).stylize(picture).stylized for name in ("onnxruntime", "openvino"))
+        one, other = (_stylizer(style.name, name).stylize(picture).stylized for name in ("onnxruntime", "openvino"))
 
         assert np.sqrt(np.square(one.astype(float) - other).mean()) < ENGINE_DIFFERENCE_MAX_LEVELS
 
@@ -123,7 +129,7 @@ class TestStyleWithVariants:
 
     def test_its_variants_make_the_same_picture(self, style: Style) -> None:
         picture = _sample_frame()
-        whole = _stylizer(style, "onnxruntime").stylize(picture).stylized
+        whole = _stylizer(style.name, "onnxruntime").stylize(picture).stylized
 
         for listed in style.card["variants"]:
             variant = style.variant(listed["precision"])
@@ -152,7 +158,7 @@ class TestAnyStyleModel:
         assert 0 < after < before
 
     def test_no_strength_is_the_photograph_and_little_is_near_it(self) -> None:
-        picture, stylizer = _sample_frame(), _stylizer(_any_style(), "onnxruntime")
+        picture, stylizer = _sample_frame(), _stylizer(_any_style().name, "onnxruntime")
 
         none, little, whole = (stylizer.stylize(picture, strength=strength).stylized for strength in (0, 0.1, 1))
 

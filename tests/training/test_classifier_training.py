@@ -104,8 +104,11 @@ def test_saved_network_scores_what_its_file_says(make: Make, tmp_path: Path, dat
     assert facts.top1 == pytest.approx(float((named == data.held_out.labels).float().mean()))
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("stopped_after", [2, STEPS_PER_EPOCH, STEPS_PER_EPOCH + 1])
+@pytest.mark.parametrize(
+    ("stopped_after", "precision"),
+    # Processors without bf16 take seven times as long for it.
+    [(2, "fp32"), (STEPS_PER_EPOCH, "fp32"), (STEPS_PER_EPOCH + 1, "fp32"), (STEPS_PER_EPOCH + 1, "bf16")],
+)
 def test_resumed_run_equals_one_in_a_piece_bit_for_bit(
     make: Make, tmp_path: Path, stopped_after: int, precision: str
 ) -> None:
