@@ -3,7 +3,7 @@
 import re
 import tomllib
 from contextlib import closing
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import av
@@ -61,15 +61,18 @@ def _sample_frame() -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
         return frame.to_ndarray(format="rgb24", width=640, height=360)
 
 
-@lru_cache(maxsize=2)
-def _stylizer(name: str, engine_name: str) -> Stylizer:
-    """Return the style on an engine; an any-style model paints after the thumbnail of the default style.
+def _stylizer(style: Style, engine_name: str) -> Stylizer:
+    return _any_stylizer(engine_name) if is_any_style(style) else _loaded(StyleChoice(style), engine_name)
 
-    It is kept for the next test of that style: fitting to the thumbnail takes seconds.
-    """
-    style = load_catalogue()[name]
-    pictures = (WEIGHTS_FOLDER / "thumbnails" / f"{DEFAULT_STYLE}.jpg",) if is_any_style(style) else ()
-    choice = StyleChoice(style, pictures, (1.0,) * len(pictures))
+
+@cache
+def _any_stylizer(engine_name: str) -> Stylizer:
+    """Return the any-style model, painting after the thumbnail of the default style; fitting it takes seconds."""
+    thumbnail = WEIGHTS_FOLDER / "thumbnails" / f"{DEFAULT_STYLE}.jpg"
+    return _loaded(StyleChoice(_any_style(), (thumbnail,), (1.0,)), engine_name)
+
+
+def _loaded(choice: StyleChoice, engine_name: str) -> Stylizer:
     return load_style(choice, engine=engine_name, device="cpu", precision="fp32").stylizer(size_px=None)
 
 
@@ -100,7 +103,7 @@ class TestShippedStyle:
     def test_it_stylises_any_size(self, style: Style, engine_name: str, size: tuple[int, int]) -> None:
         picture = _gradient(*size)
 
-        stylized = _stylizer(style.name, engine_name).stylize(picture).stylized
+        stylized = _stylizer(style, engine_name).stylize(picture).stylized
 
         assert stylized.shape == picture.shape
         assert np.abs(stylized.astype(int) - picture).mean() > CHANGE_MIN_LEVELS
@@ -108,7 +111,7 @@ class TestShippedStyle:
     def test_the_engines_agree(self, style: Style) -> None:
         picture = _sample_frame()
 
-        one, other = (_stylizer(style.name, name).stylize(picture).stylized for name in ("onnxruntime", "openvino"))
+        one, other = (_stylizer(style, name).stylize(picture).stylized for name in ("onnxruntime", "openvino"))
 
         assert np.sqrt(np.square(one.astype(float) - other).mean()) < ENGINE_DIFFERENCE_MAX_LEVELS
 
@@ -129,7 +132,7 @@ class TestStyleWithVariants:
 
     def test_its_variants_make_the_same_picture(self, style: Style) -> None:
         picture = _sample_frame()
-        whole = _stylizer(style.name, "onnxruntime").stylize(picture).stylized
+        whole = _stylizer(style, "onnxruntime").stylize(picture).stylized
 
         for listed in style.card["variants"]:
             variant = style.variant(listed["precision"])
@@ -158,7 +161,7 @@ class TestAnyStyleModel:
         assert 0 < after < before
 
     def test_no_strength_is_the_photograph_and_little_is_near_it(self) -> None:
-        picture, stylizer = _sample_frame(), _stylizer(_any_style().name, "onnxruntime")
+        picture, stylizer = _sample_frame(), _stylizer(_any_style(), "onnxruntime")
 
         none, little, whole = (stylizer.stylize(picture, strength=strength).stylized for strength in (0, 0.1, 1))
 
