@@ -38,7 +38,7 @@ def any_style_report(
         photographs=_pictures(photographs, PHOTOGRAPHS, short_side_px=PHOTOGRAPH_SIDE_PX),
         paintings=_pictures(paintings, PAINTINGS, short_side_px=PAINTING_SIDE_PX),
         strengths=STRENGTHS,
-        vgg=vgg,
+        backbone=vgg,
     )
     styles = [list(pair.style_losses.values()) for pair in pairs]
     full = [losses[-1] for losses in styles]

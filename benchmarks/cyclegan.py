@@ -30,7 +30,7 @@ def main() -> None:
         for files in (list_pictures(options.photographs), list_pictures(options.paintings))
     )
     vgg = Vgg19(STYLE_LAYERS, weights=options.vgg)
-    scores = cyclegan_scores(painter, unpainter, photographs=photographs, paintings=paintings, vgg=vgg)
+    scores = cyclegan_scores(painter, unpainter, photographs=photographs, paintings=paintings, backbone=vgg)
     print(table(scores))
     if options.json:
         options.json.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")

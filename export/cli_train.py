@@ -26,15 +26,14 @@ from export.style import export_style
 from realtime.catalogue import user_styles_folder
 from realtime.errors import StylizeError
 from realtime.settings import DEFAULT_STYLE
+from training.backbone_choice import perceptual_backbone
 from training.cli import main as train_recipe
 from training.cli import run_training
 from training.cli_classifier import main as train_classifier
-from training.perceptual import STYLE_LAYERS
 from training.photograph import list_pictures, load_picture
 from training.recipe import FeedForwardRecipe
 from training.run_folder import CHECKPOINT_FILE
 from training.session import train
-from training.vgg import Vgg19
 
 RECIPE_SUFFIX = ".toml"
 FURTHER_COMMANDS = {"few-shot": learn_keyframes, "classifier": train_classifier}
@@ -132,7 +131,7 @@ def _make_style(options: argparse.Namespace) -> None:
         style_picture=options.picture,
         style_size_px=recipe.style_size_px,
         photographs=sample.scored,
-        vgg=Vgg19(STYLE_LAYERS, weights=options.vgg),
+        backbone=perceptual_backbone(options.vgg),
     )
     scores["held_out"] = held_out is not None
     data = describe_photographs(len(files) - len(sample.scored) * scores["held_out"], options.photographs)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from export.features import features_of, style_grams
 from realtime.engine import Engine, open_engine
 from realtime.stylizer import Stylizer
+from training.backbone import Backbone
 from training.perceptual import CONTENT_LAYER, content_loss, style_loss
 from training.photograph import load_picture
-from training.vgg import Vgg19
 
 TIMED_SIZE = (1280, 720)
 FRAMES_PER_ROUND = 6
@@ -28,7 +28,7 @@ Picture = NDArray[np.uint8]
 
 
 def perceptual_scores(
-    model: bytes, *, style_picture: Path, style_size_px: int, photographs: Mapping[str, Picture], vgg: Vgg19
+    model: bytes, *, style_picture: Path, style_size_px: int, photographs: Mapping[str, Picture], backbone: Backbone
 ) -> dict[str, Any]:
     """Return the mean style and content loss over photographs by name, their own style loss, and what these rest on.
 
@@ -37,11 +37,11 @@ def perceptual_scores(
     """
     with closing(open_engine(model, engine="onnxruntime", device="cpu")) as engine, torch.inference_mode():
         stylizer = Stylizer(engine)
-        grams = style_grams(np.array(load_picture(style_picture, short_side_px=style_size_px)), vgg)
+        grams = style_grams(np.array(load_picture(style_picture, short_side_px=style_size_px)), backbone)
         rows = []
         for photograph in photographs.values():
-            content = features_of(photograph, vgg)
-            stylized = features_of(stylizer.stylize(photograph).stylized, vgg)
+            content = features_of(photograph, backbone)
+            stylized = features_of(stylizer.stylize(photograph).stylized, backbone)
             rows.append(
                 (
                     style_loss(stylized, grams).item(),
@@ -55,7 +55,7 @@ def perceptual_scores(
         "style_size_px": style_size_px,
         "photographs": list(photographs),
         "short_side_px": min(min(photograph.shape[:2]) for photograph in photographs.values()),
-        "vgg": vgg.weights_name,
+        "vgg": backbone.weights_name,
     }
 
 

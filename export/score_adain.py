@@ -16,8 +16,8 @@ from realtime.graph import ENCODER, TRANSFER
 from realtime.style_code import ENCODED_SHORT_SIDE_PX, encode_picture
 from realtime.style_fit import StyleFitter
 from realtime.stylizer import Stylizer
+from training.backbone import Backbone
 from training.perceptual import CONTENT_LAYER, content_loss, style_loss
-from training.vgg import Vgg19
 
 Picture = NDArray[np.uint8]
 
@@ -38,7 +38,7 @@ def any_style_scores(
     fitter: bytes | None,
     photographs: Mapping[str, Picture],
     paintings: Sequence[Picture],
-    vgg: Vgg19,
+    backbone: Backbone,
 ) -> dict[str, Any]:
     """Return the median losses at full strength over all pairs, and what these rest on."""
     pairs = measure_pairs(
@@ -48,7 +48,7 @@ def any_style_scores(
         photographs=list(photographs.values()),
         paintings=paintings,
         strengths=(1.0,),
-        vgg=vgg,
+        backbone=backbone,
     )
     return {
         "style_loss": round(statistics.median(pair.style_losses[1.0] for pair in pairs), 4),
@@ -59,7 +59,7 @@ def any_style_scores(
         "fitted": fitter is not None,
         "short_side_px": min(min(photograph.shape[:2]) for photograph in photographs.values()),
         "style_size_px": ENCODED_SHORT_SIDE_PX,
-        "vgg": vgg.weights_name,
+        "vgg": backbone.weights_name,
     }
 
 
@@ -71,11 +71,11 @@ def measure_pairs(
     photographs: Sequence[Picture],
     paintings: Sequence[Picture],
     strengths: Sequence[float],
-    vgg: Vgg19,
+    backbone: Backbone,
 ) -> list[Pair]:
     """Paint every photograph after every painting at every strength, as file jobs do, with `fitter` fitted."""
     fitting = None if fitter is None else StyleFitter(fitter)
-    contents = [features_of(photograph, vgg)[CONTENT_LAYER] for photograph in photographs]
+    contents = [features_of(photograph, backbone)[CONTENT_LAYER] for photograph in photographs]
     pairs = []
     with (
         closing(open_engine(encoder, engine="onnxruntime", device="cpu", contract=ENCODER)) as encoding,
@@ -84,12 +84,12 @@ def measure_pairs(
         for painting in paintings:
             code = encode_picture(encoding, painting)
             stylizer = Stylizer(painting_engine, code=code if fitting is None else fitting.fit(code, painting))
-            grams = style_grams(painting, vgg)
+            grams = style_grams(painting, backbone)
             for photograph, content in zip(photographs, contents, strict=True):
                 pair = Pair({}, {}, {})
                 for strength in strengths:
                     made = stylizer.stylize(photograph, strength=strength).stylized
-                    features = features_of(made, vgg)
+                    features = features_of(made, backbone)
                     pair.style_losses[strength] = style_loss(features, grams).item()
                     pair.content_losses[strength] = content_loss(features[CONTENT_LAYER], content).item()
                     pair.psnrs_db[strength] = psnr_db(made, photograph)

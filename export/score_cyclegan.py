@@ -13,8 +13,8 @@ from export.features import style_grams
 from export.verify import psnr_db
 from realtime.engine import open_engine
 from realtime.stylizer import Stylizer
+from training.backbone import Backbone
 from training.perceptual import STYLE_LAYERS, gram_distance
-from training.vgg import Vgg19
 
 # Short side of the pictures; the paper's size, and that of its data sets.
 SCORED_SIDE_PX = 256
@@ -28,7 +28,7 @@ def cyclegan_scores(
     *,
     photographs: Mapping[str, Picture],
     paintings: Mapping[str, Picture],
-    vgg: Vgg19,
+    backbone: Backbone,
 ) -> dict[str, Any]:
     """Return means over pictures by name that training has not seen, and what they rest on.
 
@@ -52,10 +52,10 @@ def cyclegan_scores(
             psnr_db(paint.stylize(unpaint.stylize(picture).stylized).stylized, picture)
             for picture in paintings.values()
         ]
-    of_paintings = [style_grams(picture, vgg) for picture in paintings.values()]
+    of_paintings = [style_grams(picture, backbone) for picture in paintings.values()]
     domain = _mean(of_paintings)
     before, after = (
-        _distances([style_grams(picture, vgg) for picture in pictures.values()], domain)
+        _distances([style_grams(picture, backbone) for picture in pictures.values()], domain)
         for pictures in (photographs, painted)
     )
     return {
@@ -68,7 +68,7 @@ def cyclegan_scores(
         "photographs": list(photographs),
         "paintings": list(paintings),
         "short_side_px": SCORED_SIDE_PX,
-        "vgg": vgg.weights_name,
+        "vgg": backbone.weights_name,
     }
 
 

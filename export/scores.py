@@ -12,10 +12,10 @@ from export.score_adain import any_style_scores
 from export.score_cyclegan import SCORED_SIDE_PX, cyclegan_scores
 from export.style import ExportedStyle
 from realtime.style_code import ENCODED_SHORT_SIDE_PX
-from training.perceptual import STYLE_LAYERS
+from training.backbone import Backbone
+from training.backbone_choice import perceptual_backbone
 from training.photograph import list_pictures
 from training.trainer_cyclegan import UNPAINTER_FILE
-from training.vgg import Vgg19
 
 # Any-style models are scored on pairs: this many paintings with every photograph.
 PAIRED_PAINTINGS = 10
@@ -39,26 +39,27 @@ class Scored:
 
 
 def scores_of(scored: Scored, *, vgg: Path | None) -> dict[str, Any]:
-    """Return the scores of a style for its card, by its kind; `vgg` is a file, None takes torchvision's weights.
+    """Return the scores of a style for its card, by its kind; `vgg` is a file of VGG19; None takes
+    torchvision's weights, or the small backbone where they cannot be had.
 
     Raises:
         OSError, ValueError: a picture is missing or cannot be read.
     """
-    return _SCORES[scored.trained.kind](scored, Vgg19(STYLE_LAYERS, weights=vgg))
+    return _SCORES[scored.trained.kind](scored, perceptual_backbone(vgg))
 
 
-def _feed_forward(scored: Scored, vgg: Vgg19) -> dict[str, Any]:
+def _feed_forward(scored: Scored, backbone: Backbone) -> dict[str, Any]:
     recipe = scored.trained.recipe
     return perceptual_scores(
         scored.exported.model,
         style_picture=scored.pictures / recipe["picture"],
         style_size_px=recipe["style_size_px"],
         photographs=scored.sample.scored,
-        vgg=vgg,
+        backbone=backbone,
     )
 
 
-def _any_style(scored: Scored, vgg: Vgg19) -> dict[str, Any]:
+def _any_style(scored: Scored, backbone: Backbone) -> dict[str, Any]:
     paintings = read_pictures(list_pictures(scored.pictures), PAIRED_PAINTINGS, short_side_px=ENCODED_SHORT_SIDE_PX)
     return any_style_scores(
         scored.exported.model,
@@ -66,22 +67,22 @@ def _any_style(scored: Scored, vgg: Vgg19) -> dict[str, Any]:
         fitter=scored.exported.parts["fitter"],
         photographs=scored.sample.scored,
         paintings=list(paintings.values()),
-        vgg=vgg,
+        backbone=backbone,
     )
 
 
-def _cyclegan(scored: Scored, vgg: Vgg19) -> dict[str, Any]:
+def _cyclegan(scored: Scored, backbone: Backbone) -> dict[str, Any]:
     files = list_pictures(scored.pictures)
     return cyclegan_scores(
         scored.exported.model,
         export_onnx(load_network(scored.run / UNPAINTER_FILE).network),
         photographs=scored.sample.scored,
         paintings=read_pictures(files, len(files), short_side_px=SCORED_SIDE_PX),
-        vgg=vgg,
+        backbone=backbone,
     )
 
 
-_SCORES: dict[str, Callable[[Scored, Vgg19], dict[str, Any]]] = {
+_SCORES: dict[str, Callable[[Scored, Backbone], dict[str, Any]]] = {
     "feed-forward": _feed_forward,
     "adain": _any_style,
     "cyclegan": _cyclegan,

@@ -61,6 +61,15 @@ def choose_backbone(name: str | None, *, vgg: Path | None = None) -> BackboneCho
     return _classifier(path)
 
 
+def perceptual_backbone(vgg: Path | None) -> Backbone:
+    """Return what trainings and scores compare pictures by, with the layers of `perceptual.py`: the default backbone.
+
+    Raises:
+        ValueError, OSError: the file `vgg` cannot be used.
+    """
+    return choose_backbone(None, vgg=vgg).open(STYLE_LAYERS)
+
+
 def _open_default(layers: tuple[str, ...]) -> Backbone:
     try:
         return Vgg19(layers, weights=None)

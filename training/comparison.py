@@ -1,27 +1,27 @@
-"""Compare stylised pictures with photograph and style in one pass through VGG19; what the objectives are built of."""
+"""Compare stylised pictures with photograph and style in one pass through a backbone, for the objectives."""
 
 import torch
 from torch import Tensor, nn
 
+from training.backbone import Backbone
 from training.gram_tap import tap_gram
 from training.mean_std import mean_and_std, mean_std_loss
 from training.perceptual import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix
-from training.vgg import Vgg19
 
 
 class GramComparison(nn.Module):
-    """Content and Gram style loss; `vgg` must end at the content layer."""
+    """Content and Gram style loss; `backbone` must end at the content layer."""
 
-    def __init__(self, vgg: Vgg19) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__()
-        if vgg.layers != STYLE_LAYERS or STYLE_LAYERS[-1] != CONTENT_LAYER:
-            raise ValueError(f"the comparison needs VGG19 with layers {STYLE_LAYERS}, not {vgg.layers}")
-        self.vgg = vgg.to(memory_format=torch.channels_last)
+        if backbone.layers != STYLE_LAYERS or STYLE_LAYERS[-1] != CONTENT_LAYER:
+            raise ValueError(f"the comparison needs a backbone with layers {STYLE_LAYERS}, not {backbone.layers}")
+        self.backbone = backbone.to(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def content(self, pictures: Tensor) -> Tensor:
         """Return the features that a stylised picture is to keep."""
-        return self.vgg.walk(pictures, lambda _, features: features)
+        return self.backbone.walk(pictures, lambda _, features: features)
 
     @torch.no_grad()
     def style(self, pictures: Tensor) -> dict[str, Tensor]:
@@ -37,7 +37,7 @@ class GramComparison(nn.Module):
             styles[layer] = self.describe(features)
             return features
 
-        return self.vgg.walk(pictures, describe), styles
+        return self.backbone.walk(pictures, describe), styles
 
     @staticmethod
     def describe(features: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class GramComparison(nn.Module):
             losses.append(loss.mean())
             return passed
 
-        features = self.vgg.walk(stylized, tap)
+        features = self.backbone.walk(stylized, tap)
         return features, torch.stack(losses).mean()
 
 
@@ -74,6 +74,6 @@ class MeanStdComparison(GramComparison):
         return mean_and_std(features)
 
     def forward(self, stylized: Tensor, content: Tensor, style: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        features = self.vgg(stylized)
+        features = self.backbone(stylized)
         losses = [mean_std_loss(features[layer], target).mean() for layer, target in style.items()]
         return content_loss(features[CONTENT_LAYER], content), torch.stack(losses).mean()

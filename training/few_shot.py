@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
+from training.backbone_choice import perceptual_backbone
 from training.comparison import GramComparison
 from training.footage import Footage, FootageDataset
 from training.hardware import Hardware, feature_dtype, open_fabric
@@ -12,12 +13,10 @@ from training.initial import WEIGHTS_FOLDER, load_initial
 from training.loop import RunPlan
 from training.network import SlimNetwork
 from training.objective_few_shot import FewShotObjective
-from training.perceptual import STYLE_LAYERS
 from training.recipe import FewShotRecipe
 from training.report import train_and_report
 from training.run_folder import NETWORK_FILE
 from training.trainer import Trainer
-from training.vgg import Vgg19
 
 
 def train_few_shot(
@@ -36,7 +35,8 @@ def train_few_shot(
 
     Args:
         minutes: budget of time that the schedule is fitted to; without it the recipe's steps decide.
-        vgg: safetensors file of VGG19; None takes torchvision's weights.
+        vgg: safetensors file of VGG19; None takes torchvision's weights, or where they cannot be had the small
+            backbone.
         weights_folder: where the recipe's `initial` is looked for as ONNX.
 
     Raises:
@@ -49,7 +49,7 @@ def train_few_shot(
         network = SlimNetwork()
         if recipe.initial:
             load_initial(network, recipe.initial, run_folder=run_folder, weights_folder=weights_folder)
-        features = Vgg19(STYLE_LAYERS, weights=vgg)
+        features = perceptual_backbone(vgg)
         features.compute_in(feature_dtype(fabric))
         trainer = Trainer(
             FewShotObjective(network, recipe, comparison=GramComparison(features), footage=footage),

@@ -157,10 +157,10 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
             "step": self.step,
             "elapsed_s": self.elapsed_s,
         }
-        save_checkpoint(self._plan.folder, state, asdict(self.recipe))
+        save_checkpoint(self._plan.folder, state, self._identity())
 
     def _resume(self) -> None:
-        state = load_checkpoint(self._plan.folder, asdict(self.recipe), self._fabric.device)
+        state = load_checkpoint(self._plan.folder, self._identity(), self._fabric.device)
         if state is None:
             return
         self._load_state(state)
@@ -168,6 +168,10 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
         self.losses = state["losses"]
         self.step = state["step"]
         self.elapsed_s = state["elapsed_s"]
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what a run must have in common with the one that it continues; a network may stand in for VGG19."""
+        return {**asdict(self.recipe), "vgg": self._plan.facts.get("vgg", "")}
 
     def _save_results(self) -> None:
         if not self._fabric.is_global_zero:

@@ -3,7 +3,8 @@
 At key frames it is told pixels, features and strokes; between them strokes, those of the same place in the nearest
 key frame, and that what is painted moves as the video does. Without the strokes between, what no key frame shows was
 painted dull: from one key frame of 40 frames, the style loss between was 2.2 times that at the key frame, with them
-1.2. The network sees whole windows, VGG19, which costs more, a patch of them.
+1.2. The network sees whole windows, the backbone, which costs more, a
+patch of them.
 """
 
 import torch
@@ -40,7 +41,7 @@ class FewShotObjective(StyleObjective):
         frames = torch.cat((batch["frame"], batch["photograph"], batch["moved"]))
         at_key, later, earlier = self.network(frames.contiguous(memory_format=torch.channels_last)).float().chunk(3)
         with torch.no_grad():
-            features = self._comparison.vgg(self._patches(keyframe, batch["patch"]))
+            features = self._comparison.backbone(self._patches(keyframe, batch["patch"]))
             grams = {layer: gram_matrix(each) for layer, each in features.items()}
         content, style = self._comparison(self._patches(at_key, batch["patch"]), features[CONTENT_LAYER], grams)
         _, style_between = self._comparison(self._patches(later, batch["patch"]), features[CONTENT_LAYER], grams)

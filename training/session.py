@@ -13,6 +13,8 @@ from torch import nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from training.adain import AdainNetwork, SlimAdainNetwork
+from training.backbone import Backbone
+from training.backbone_choice import perceptual_backbone
 from training.clip import ClipPairs
 from training.comparison import GramComparison, MeanStdComparison
 from training.dataset import StepDataset
@@ -23,7 +25,7 @@ from training.network import JohnsonNetwork, SlimNetwork
 from training.objective import Objective
 from training.objective_adain import AdainObjective
 from training.objective_feedforward import FeedForwardObjective
-from training.perceptual import CONTENT_LAYER, STYLE_LAYERS
+from training.perceptual import CONTENT_LAYER
 from training.photograph import PictureFolder, list_pictures, load_picture, to_tensor, without_excluded
 from training.recipe import AdainRecipe, FeedForwardRecipe
 from training.report import train_and_report
@@ -80,7 +82,8 @@ def train(
     Args:
         style_pictures: the style picture of a feed-forward recipe, the folder of paintings of an any-style one.
         photographs: folder of photographs, searched with its subfolders.
-        vgg: safetensors file of VGG19; None takes torchvision's weights.
+        vgg: safetensors file of VGG19; None takes torchvision's weights, or where they cannot be had the small
+            backbone.
         minutes: budget of time that the schedule is fitted to; without it the recipe's steps decide.
         excluded: text file of the names of photographs to hold out, one a line.
         clips: folder of frame pairs with their flow (see `clip.py`).
@@ -112,9 +115,9 @@ def _train(fabric: Fabric, session: _Session) -> None:
         files = without_excluded(files, session.excluded)
     photographs = PictureFolder(files)
     paintings = PictureFolder(list_pictures(session.style_pictures)) if isinstance(recipe, AdainRecipe) else None
-    vgg = Vgg19(STYLE_LAYERS, weights=session.vgg)
-    objective = _objective(session, vgg, photographs, paintings)
-    vgg.compute_in(feature_dtype(fabric))
+    backbone = perceptual_backbone(session.vgg)
+    objective = _objective(session, backbone, photographs, paintings)
+    backbone.compute_in(feature_dtype(fabric))
     dataset = StepDataset(
         photographs,
         side_px=recipe.crop_px,
@@ -131,7 +134,7 @@ def _train(fabric: Fabric, session: _Session) -> None:
         plan=RunPlan(
             folder=session.run_folder,
             facts={
-                "vgg": vgg.weights_name,
+                "vgg": backbone.weights_name,
                 "style_pictures_sha256": _digest(paintings.files if paintings else [session.style_pictures]),
                 "excluded": session.excluded.name if session.excluded else "",
             },
@@ -146,7 +149,9 @@ def _train(fabric: Fabric, session: _Session) -> None:
             pass
 
 
-def _objective(session: _Session, vgg: Vgg19, photographs: PictureFolder, paintings: PictureFolder | None) -> Objective:
+def _objective(
+    session: _Session, backbone: Backbone, photographs: PictureFolder, paintings: PictureFolder | None
+) -> Objective:
     recipe = session.recipe
     torch.manual_seed(recipe.seed)
     previewed = photographs.spread(PREVIEW_PHOTOGRAPHS, side_px=PREVIEW_SIDE_PX)
@@ -157,7 +162,7 @@ def _objective(session: _Session, vgg: Vgg19, photographs: PictureFolder, painti
         return FeedForwardObjective(
             network,
             recipe,
-            comparison=GramComparison(vgg),
+            comparison=GramComparison(backbone),
             style_picture=to_tensor(style_picture),
             previewed=previewed,
         )
@@ -167,7 +172,7 @@ def _objective(session: _Session, vgg: Vgg19, photographs: PictureFolder, painti
     else:
         any_style = AdainNetwork(Vgg19((CONTENT_LAYER,), weights=session.vgg))
     _start(any_style, session)
-    comparison = GramComparison(vgg) if recipe.style_loss == "gram" else MeanStdComparison(vgg)
+    comparison = GramComparison(backbone) if recipe.style_loss == "gram" else MeanStdComparison(backbone)
     return AdainObjective(
         any_style,
         recipe,

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from training.backbone_choice import perceptual_backbone
 from training.comparison import GramComparison
 from training.cyclegan import CycleGan, PatchDiscriminator, SlimGenerator, make_generator
 from training.dataset import UnpairedDataset
@@ -14,13 +15,11 @@ from training.initial import WEIGHTS_FOLDER, load_initial
 from training.loop import RunPlan
 from training.network import SlimNetwork
 from training.objective_cyclegan import DomainTexture
-from training.perceptual import STYLE_LAYERS
 from training.photograph import PictureFolder, list_pictures, without_excluded
 from training.recipe import CycleGanRecipe
 from training.report import train_and_report
 from training.run_folder import NETWORK_FILE
 from training.trainer_cyclegan import CycleGanTrainer
-from training.vgg import Vgg19
 
 CHECKPOINT_INTERVAL_STEPS = 1000
 PREVIEW_INTERVAL_STEPS = 2000
@@ -74,7 +73,7 @@ def train_cyclegan(
         _start(networks.painter, recipe, run_folder=run_folder, weights_folder=weights_folder)
     domain = None
     if recipe.texture_weight:
-        network = Vgg19(STYLE_LAYERS, weights=vgg)
+        network = perceptual_backbone(vgg)
         domain = DomainTexture(
             GramComparison(network), torch.stack([dataset.painting(index) for index in range(DOMAIN_PAINTINGS)])
         )

@@ -95,7 +95,8 @@ def test_generators_that_change_nothing_return_every_picture_and_bring_none_near
     photographs = {"a": smooth_pictures[0], "b": smooth_pictures[1]}
     paintings = {"c": smooth_pictures[2], "d": smooth_pictures[3]}
 
-    scores = cyclegan_scores(identity_model(), identity_model(), photographs=photographs, paintings=paintings, vgg=vgg)
+    models = identity_model(), identity_model()
+    scores = cyclegan_scores(*models, photographs=photographs, paintings=paintings, backbone=vgg)
 
     assert scores["cycle_psnr_photographs_db"] == scores["cycle_psnr_paintings_db"] == PSNR_MAX_DB
     assert scores["gram_distance"] == scores["gram_distance_of_photographs"] > 0
@@ -108,7 +109,8 @@ def test_painter_of_negatives_brings_negatives_of_paintings_home(smooth_pictures
     paintings = {str(number): picture // 3 for number, picture in enumerate(smooth_pictures[:3])}
     photographs = {name: 255 - picture for name, picture in paintings.items()}
 
-    scores = cyclegan_scores(invert_model(), identity_model(), photographs=photographs, paintings=paintings, vgg=vgg)
+    models = invert_model(), identity_model()
+    scores = cyclegan_scores(*models, photographs=photographs, paintings=paintings, backbone=vgg)
 
     assert scores["share_nearer"] == 1
     assert scores["gram_distance"] < scores["gram_distance_of_paintings"] < scores["gram_distance_of_photographs"]
@@ -119,4 +121,4 @@ def test_one_painting_is_refused(smooth_pictures: list[Picture], vgg: Vgg19) -> 
     one = {"a": smooth_pictures[0]}
 
     with pytest.raises(ValueError, match="2 paintings or more, but only 1 can be read"):
-        cyclegan_scores(identity_model(), identity_model(), photographs=one, paintings=one, vgg=vgg)
+        cyclegan_scores(identity_model(), identity_model(), photographs=one, paintings=one, backbone=vgg)

@@ -31,7 +31,7 @@ def test_model_that_changes_nothing_keeps_the_content_and_the_photographs_style(
     vgg: Vgg19, named: dict[str, Picture], photographs: Path
 ) -> None:
     scores = perceptual_scores(
-        identity_model(), style_picture=photographs / "00.png", style_size_px=56, photographs=named, vgg=vgg
+        identity_model(), style_picture=photographs / "00.png", style_size_px=56, photographs=named, backbone=vgg
     )
 
     assert scores["content_loss"] == 0
@@ -46,7 +46,7 @@ def test_style_loss_of_the_style_picture_itself_is_zero(
         style_picture=photographs / "00.png",
         style_size_px=56,
         photographs={"00.png": smooth_pictures[0][..., ::-1].copy()},  # OpenCV wrote it as BGR
-        vgg=vgg,
+        backbone=vgg,
     )
 
     assert scores["style_loss"] < 1e-3
@@ -54,7 +54,7 @@ def test_style_loss_of_the_style_picture_itself_is_zero(
 
 def test_model_that_changes_something_loses_content(vgg: Vgg19, named: dict[str, Picture], photographs: Path) -> None:
     scores = perceptual_scores(
-        invert_model(), style_picture=photographs / "00.png", style_size_px=56, photographs=named, vgg=vgg
+        invert_model(), style_picture=photographs / "00.png", style_size_px=56, photographs=named, backbone=vgg
     )
 
     assert scores["content_loss"] > 0.01
@@ -63,7 +63,7 @@ def test_model_that_changes_something_loses_content(vgg: Vgg19, named: dict[str,
 
 def test_scores_name_what_they_rest_on(vgg: Vgg19, named: dict[str, Picture], photographs: Path) -> None:
     scores = perceptual_scores(
-        identity_model(), style_picture=photographs / "00.png", style_size_px=48, photographs=named, vgg=vgg
+        identity_model(), style_picture=photographs / "00.png", style_size_px=48, photographs=named, backbone=vgg
     )
 
     assert scores["photographs"] == ["a.png", "b.png"]

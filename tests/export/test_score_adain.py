@@ -34,7 +34,7 @@ def test_style_comes_nearer_with_strength_and_the_photograph_goes(smooth_picture
         photographs=smooth_pictures[2:5],
         paintings=paintings,
         strengths=(0.0, 1.0),
-        vgg=vgg,
+        backbone=vgg,
     )
 
     assert len(pairs) == 6
@@ -52,10 +52,11 @@ def test_scores_are_medians_and_say_what_they_rest_on(smooth_pictures: list[Pict
         photographs=list(photographs.values()),
         paintings=smooth_pictures[5:6],
         strengths=(1.0,),
-        vgg=vgg,
+        backbone=vgg,
     )
 
-    scores = any_style_scores(*models, fitter=None, photographs=photographs, paintings=smooth_pictures[5:6], vgg=vgg)
+    paintings = smooth_pictures[5:6]
+    scores = any_style_scores(*models, fitter=None, photographs=photographs, paintings=paintings, backbone=vgg)
 
     assert scores["style_loss"] == round(sorted(pair.style_losses[1.0] for pair in measured)[1], 4)
     assert scores["content_loss"] == round(sorted(pair.content_losses[1.0] for pair in measured)[1], 4)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -48,6 +49,19 @@ def vgg_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("vgg") / "vgg19-random.safetensors"
     save_file(state, path)
     return path
+
+
+@pytest.fixture
+def offline(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return torch's cache, which is empty; a download into it fails."""
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise URLError("no route to host")
+
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("TORCH_HOME", str(cache))
+    monkeypatch.setattr("torch.hub.download_url_to_file", fail)
+    return cache
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
 
@@ -181,11 +180,7 @@ def test_resnet50_is_read_from_where_torchvision_keeps_it(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(("name", "file"), [("resnet50", "resnet50-0676ba61.pth"), ("vgg19", "vgg19-dcbb9e9d.pth")])
-def test_a_backbone_that_is_asked_for_and_cannot_be_had_is_an_error(
-    name: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _go_offline(tmp_path, monkeypatch)
-
+def test_a_backbone_that_is_asked_for_and_cannot_be_had_is_an_error(name: str, file: str, offline: Path) -> None:
     with pytest.raises(OSError, match=rf"{file} .*no route to host.*a local file is taken with --") as caught:
         choose_backbone(name).open(choose_backbone(name).layers.style)
 
@@ -193,9 +188,8 @@ def test_a_backbone_that_is_asked_for_and_cannot_be_had_is_an_error(
 
 
 def test_the_small_backbone_stands_in_for_vgg19_and_says_so_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    offline: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _go_offline(tmp_path, monkeypatch)
     choice = choose_backbone(None)
 
     with caplog.at_level(logging.WARNING):
@@ -243,11 +237,3 @@ def test_the_shipped_file_is_small_and_is_refused_once_a_bit_differs(tmp_path: P
 
     with pytest.raises(ValueError, match=r"small\.safetensors is damaged or another file: its sha256 is not the one"):
         choose_backbone(f"small:{tmp_path / SMALL_CARD.name}").open(("relu1_1",))
-
-
-def _go_offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*arguments: object, **options: object) -> None:
-        raise URLError("no route to host")
-
-    monkeypatch.setenv("TORCH_HOME", str(folder))
-    monkeypatch.setattr("torch.hub.download_url_to_file", offline)

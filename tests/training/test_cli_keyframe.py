@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -33,15 +32,10 @@ def test_a_picture_is_stylised_and_its_losses_are_told(
 def test_without_vgg19_the_small_backbone_stands_in_unless_vgg19_is_asked_for(
     pictures: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    offline: Path,
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def offline(*arguments: object, **options: object) -> None:
-        raise URLError("no route to host")
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
     report = tmp_path / "report.json"
     arguments = [pictures / "0.png", pictures / "1.png", "-o", tmp_path / "out.png", *QUICK, "--report", report]
 

@@ -202,6 +202,22 @@ def test_device_that_is_not_there_is_named() -> None:
         open_fabric(Hardware(device="cuda"))
 
 
+def test_without_vgg19_the_small_backbone_stands_in_and_no_other_continues_its_run(
+    pictures: Path, vgg_file: Path, tmp_path: Path, offline: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def trained(vgg: Path | None) -> Path:
+        hardware = Hardware(device="cpu", precision="fp32")
+        folders = {"style_pictures": pictures / "0.png", "photographs": pictures, "run_folder": tmp_path}
+        return train(RECIPE, **folders, vgg=vgg, hardware=hardware)
+
+    with safe_open(trained(None), framework="pt") as file:
+        assert file.metadata()["vgg"] == "small"
+    assert "the small backbone stands in for VGG19" in caplog.text
+
+    with pytest.raises(ValueError, match="is of a run with another vgg; choose another run folder"):
+        trained(vgg_file)
+
+
 def test_half_precision_without_bf16_range_needs_a_gpu() -> None:
     with pytest.raises(ValueError, match="precision fp16 needs a CUDA device, not cpu; choose bf16 or fp32"):
         open_fabric(Hardware(device="cpu", precision="fp16"))
