@@ -15,6 +15,7 @@ from realtime.command import Interrupts, make_parser, path_argument, print_outpu
 from realtime.errors import StylizeError
 from realtime.output_file import OutputFile, require_paths, write_error
 from realtime.settings import DEFAULT_STYLE, size_px
+from training.backbone_option import add_backbone_option
 
 if TYPE_CHECKING:
     from training.footage import Footage
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--start", default=DEFAULT_STYLE, metavar="STYLE", help="style to start from, or none [%(default)s]")
     add("--vgg", type=path_argument, metavar="FILE", help="VGG19 as safetensors [torchvision's, downloaded once]")
+    add_backbone_option(parser)
     add("--run", type=path_argument, metavar="DIR", help="keep checkpoints and previews here, and continue from them")
     add("--overwrite", action="store_true", help="replace an existing output")
     return parser
@@ -102,9 +104,8 @@ def _train(options: argparse.Namespace, footage: "Footage", initial: str, run_fo
         footage=footage.digest(),
     )
     try:
-        trained = load_network(
-            train_few_shot(footage, recipe, run_folder=run_folder, minutes=options.minutes, vgg=options.vgg)
-        )
+        chosen = {"minutes": options.minutes, "vgg": options.vgg, "backbone": options.backbone}
+        trained = load_network(train_few_shot(footage, recipe, run_folder=run_folder, **chosen))
         model = export_onnx(trained.network)
         pictures = at_sizes([moment.later for moment in footage.moments])
         cases = picture_cases(lambda frames: run_uint8(trained.network, frames), INPUT_NAME, pictures)

@@ -73,10 +73,25 @@ def _make_one(job: "KeyframeJob", start: "Image | None", interrupts: Interrupts)
 def _make_series(job: "KeyframeJob", start: "Image | None", interrupts: Interrupts) -> None:
     from export.keyframe_series import make_series
 
-    made = []
+    made = _reported(job)
     for figures in make_series(job, start, interrupts):
-        made.append(figures)
-        _write_report(job, {"keyframes": made})
+        made[figures["frame"]] = figures
+        _write_report(job, {"keyframes": list(made.values())})
+    if not made:  # all of them were finished, and their report is gone
+        _write_report(job, {"keyframes": []})
+
+
+def _reported(job: "KeyframeJob") -> dict[int, dict[str, Any]]:
+    """Return the figures by frame that a series which is continued has already reported."""
+    options = job.options
+    if not (options.resume and options.report and options.report.is_file()):
+        return {}
+    try:
+        report = json.loads(options.report.read_text(encoding="utf-8"))
+        settings = json.loads(json.dumps(dataclasses.asdict(job.settings)))
+        return {each["frame"]: each for each in report["keyframes"]} if report["settings"] == settings else {}
+    except (OSError, ValueError, KeyError, TypeError):  # a report of something else
+        return {}
 
 
 def _write_report(job: "KeyframeJob", figures: dict[str, Any]) -> None:

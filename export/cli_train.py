@@ -27,6 +27,7 @@ from realtime.catalogue import user_styles_folder
 from realtime.errors import StylizeError
 from realtime.settings import DEFAULT_STYLE
 from training.backbone_choice import perceptual_backbone
+from training.backbone_option import add_backbone_option
 from training.cli import main as train_recipe
 from training.cli import run_training
 from training.cli_classifier import main as train_classifier
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--vgg", type=Path, metavar="FILE", help="VGG19 as safetensors [torchvision's, downloaded once]"
     )
+    add_backbone_option(parser)
     parser.add_argument("--run", type=Path, metavar="DIR", help="checkpoints [runs/NAME]")
     parser.add_argument("--replace", action="store_true", help="replace your style of that name")
     return parser
@@ -120,6 +122,7 @@ def _make_style(options: argparse.Namespace) -> None:
         photographs=options.photographs,
         run_folder=run_folder,
         vgg=options.vgg,
+        backbone=options.backbone,
         minutes=options.minutes,
         excluded=held_out,
     )

@@ -72,7 +72,10 @@ def plan_batch(inputs: list[Path], output: Path, kind: MediaKind = VIDEOS) -> li
     for path in inputs:
         if path.is_dir():
             found = sorted(
-                item for item in path.iterdir() if item.suffix.lower() in kind.read_suffixes and item.is_file()
+                item
+                for item in path.iterdir()
+                # macOS leaves a hidden `._clip.mp4`, which is no video, beside each file on disks of other systems.
+                if item.suffix.lower() in kind.read_suffixes and not item.name.startswith(".") and item.is_file()
             )
             if not found:
                 raise UsageError(f"no {kind.plural} ({' '.join(sorted(kind.read_suffixes))}) in the folder {path}")

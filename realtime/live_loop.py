@@ -173,11 +173,13 @@ class LiveLoop:
             self._last_input = rgb
             self._choose_size(rgb, controls)
             is_repeat = self._repeats.is_repeat(rgb, exactly=controls.smoothing == 0)
-            is_reused = made is not None and is_repeat and made[1:] == (view, controls) and view.share(now_s) == 1
-            seen, look = self._looked_at(rgb, Fraction(frame.captured_s), controls, view, is_repeat=is_reused)
-            if made is None or not is_reused:
-                made = (self._pool.submit(self._stylize, seen, view, controls), view, controls)
-            self._stylized.put(_OnItsWay(rgb, frame.captured_s, controls, look, made[0]))
+            reused = made[0] if made is not None and is_repeat and made[1:] == (view, controls) else None
+            pts_s = Fraction(frame.captured_s)
+            seen, look = self._looked_at(rgb, pts_s, controls, view, is_repeat=reused is not None)
+            future = reused or self._pool.submit(self._stylize, seen, view, controls)
+            # What is made during a fade shows both styles and is of no use for a later frame.
+            made = (future, view, controls) if view.share(now_s) == 1 else None
+            self._stylized.put(_OnItsWay(rgb, frame.captured_s, controls, look, future))
 
     def _looked_at(
         self, rgb: NDArray[np.uint8], pts_s: Fraction, controls: LiveControls, view: StyleView, *, is_repeat: bool

@@ -49,6 +49,7 @@ class LiveSession:
         self._settings = settings
         self._clock = clock
         self._lock = threading.Lock()
+        self._recording = threading.Lock()
         self._slots: tuple[Subscription, ...] = ()
         self._newest: LiveFrame | None = None
         self._recorder: Recorder | None = None
@@ -166,12 +167,30 @@ class LiveSession:
             OutputError: the encoder or the folder cannot be used.
             InputError: the microphone cannot be used.
         """
-        if self._recorder is not None:
-            raise UsageError(f"{self._recorder.path} is being recorded already; stop that first")
+        # Opening encoder and microphone takes a while, in which another thread may ask for the same.
+        with self._recording:
+            if self._recorder is not None:
+                raise UsageError(f"{self._recorder.path} is being recorded already; stop that first")
+            self._recorder = self._open_recorder(path)
+            self.say(RECORD_SINK, "")
+            self.say(_MICROPHONE, "")
+            self._recorder.start()
+
+    def stop_recording(self) -> Path | None:
+        """Finish the recording and return its path, None if there was none."""
+        with self._recording:
+            recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return None
+        self.unsubscribe(recorder.slot)
+        recorder.stop()
+        return recorder.path
+
+    def _open_recorder(self, path: Path) -> Recorder:
         slot = self.subscribe(RECORD_SINK, depth=RECORDING_DEPTH)
         device = self._settings.microphone
         try:
-            recorder = Recorder(
+            return Recorder(
                 path,
                 slot,
                 on_failure=self._recording_failed,
@@ -181,19 +200,6 @@ class LiveSession:
         except BaseException:
             self.unsubscribe(slot)
             raise
-        self._recorder = recorder
-        self.say(RECORD_SINK, "")
-        self.say(_MICROPHONE, "")
-        recorder.start()
-
-    def stop_recording(self) -> Path | None:
-        """Finish the recording and return its path, None if there was none."""
-        recorder, self._recorder = self._recorder, None
-        if recorder is None:
-            return None
-        self.unsubscribe(recorder.slot)
-        recorder.stop()
-        return recorder.path
 
     def _open_microphone(self, device: str) -> Microphone:
         return Microphone(

@@ -26,6 +26,7 @@ class OutputFile:
         self.part = path if in_place else hidden
         self._overwrite = overwrite
         self._in_place = in_place
+        self._was_there = in_place and os.path.lexists(path)
 
     def __enter__(self) -> "OutputFile":
         return self
@@ -56,7 +57,7 @@ class OutputFile:
             os.replace(self.part, self.path)  # a file system without links
 
     def close(self) -> None:
-        if self._in_place and self.part.exists() and self.part.stat().st_size:
+        if self._was_there or (self._in_place and self.part.exists() and self.part.stat().st_size):
             return
         self.part.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +22,7 @@ GIVE_UP_S = 0.5
 
 
 class PacedFileSource:
-    """The frames of a video file in real time, upright; with `loop` again and again.
+    """The frames of a video file in real time, upright and with square pixels; with `loop` again and again.
 
     Raises:
         InputError: the file cannot be read.
@@ -63,7 +64,11 @@ class PacedFileSource:
 
 
 def _upright_rgb(source: VideoFileSource, picture: av.VideoFrame) -> NDArray[np.uint8]:
-    return upright(source.to_rgb(picture), source.info)
+    rgb, aspect = source.to_rgb(picture), source.info.sample_aspect_ratio
+    if aspect and aspect != 1:
+        size = (max(1, round(rgb.shape[1] * aspect)), rgb.shape[0])
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    return upright(rgb, source.info)
 
 
 def upright(rgb: NDArray[np.uint8], info: VideoInfo) -> NDArray[np.uint8]:

@@ -152,16 +152,16 @@ def _decode(image: Image.Image) -> Picture:
         notes.append(f"its EXIF data has more than {EXIF_BYTES_MAX} bytes and is left out")
     has_alpha = upright.has_transparency_data
     image = _eight_bits(upright)
+    # Before the profile, which is one of colours alone: what it makes of alpha is not defined.
+    alpha = np.asarray(image.convert("RGBA"))[..., 3].copy() if has_alpha else None
+    image = image.convert("RGB") if image.mode == "RGBA" else image
     profile = upright.info.get("icc_profile")
     if profile:
         try:
             image = _in_srgb(image, profile)
         except (ImageCms.PyCMSError, OSError, ValueError):
             notes.append("its colour profile cannot be applied and is left out")
-    pixels = np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
-    if not has_alpha:
-        return Picture(pixels, None, exif, tuple(notes))
-    return Picture(np.ascontiguousarray(pixels[..., :3]), pixels[..., 3].copy(), exif, tuple(notes))
+    return Picture(np.asarray(image.convert("RGB")), alpha, exif, tuple(notes))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -177,11 +177,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Return the image converted from its colour profile; RGB keeps its alpha."""
+    """Return the image, without alpha, converted from its colour profile to RGB."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    mode = image.mode if image.mode in ("RGB", "RGBA") else "RGB"
     if source.profile.xcolor_space.strip() == "GRAY" and image.mode != "L":
         image = image.convert("L")
-    converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+    converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     assert converted is not None  # only in-place conversion returns nothing
     return converted

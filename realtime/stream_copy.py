@@ -120,8 +120,10 @@ class StreamCopier:
             except av.error.FFmpegError:
                 pass  # no index: everything is read, and what lies before the start is left out
         time_lines = {stream.index: _TimeLine(least_step=_least_step(stream)) for stream in streams}
+        # Audio has no gaps; where there is none, everything else is waited for.
+        awaited = {stream.index for stream in streams if stream.type == "audio"} or set(time_lines)
         packets = self._container.demux(streams)
-        while True:
+        while awaited:
             try:
                 packet = next(packets)
             except (StopIteration, av.error.FFmpegError, OSError):
@@ -135,6 +137,8 @@ class StreamCopier:
             else:
                 time_lines[packet.stream_index].continue_with(packet)
                 if not self._moved_into_range(packet):
+                    if self._end_s is not None and _packet_time_s(packet) >= self._end_s + _SEEK_MARGIN_S:
+                        awaited.discard(packet.stream_index)  # hours of it may follow
                     continue
             yield packet
 

@@ -61,13 +61,15 @@ def choose_backbone(name: str | None, *, vgg: Path | None = None) -> BackboneCho
     return _classifier(path)
 
 
-def perceptual_backbone(vgg: Path | None) -> Backbone:
-    """Return what trainings and scores compare pictures by, with the layers of `perceptual.py`: the default backbone.
+def perceptual_backbone(vgg: Path | None, *, name: str | None = None) -> Backbone:
+    """Return what trainings and scores compare pictures by, with the layers of `perceptual.py`.
+
+    `name` is one of `backbone_option.PERCEPTUAL`; without it the default is taken, as `choose_backbone` says.
 
     Raises:
-        ValueError, OSError: the file `vgg` cannot be used.
+        ValueError, OSError: the weights cannot be used or had.
     """
-    return choose_backbone(None, vgg=vgg).open(STYLE_LAYERS)
+    return choose_backbone(name, vgg=vgg).open(STYLE_LAYERS)
 
 
 def _open_default(layers: tuple[str, ...]) -> Backbone:

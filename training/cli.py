@@ -9,6 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from training.backbone_option import add_backbone_option
 from training.hardware import DEVICES, PRECISIONS, Hardware
 from training.initial import WEIGHTS_FOLDER
 from training.loop import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         help="video frames with their flow (NAME.png, NAME.flo), for half the items",
     )
     parser.add_argument("--vgg", type=Path, metavar="FILE", help="safetensors file [torchvision's weights]")
+    add_backbone_option(parser)
     parser.add_argument("--weights", type=Path, default=WEIGHTS_FOLDER, metavar="DIR", help="styles to start from")
     parser.add_argument("--run", type=Path, metavar="DIR", help="checkpoints and result [runs/NAME]")
     parser.add_argument("--minutes", type=float, help="time budget; the schedule is fitted to it [the recipe's steps]")
@@ -91,6 +93,7 @@ def _train(options: argparse.Namespace) -> None:
             photographs=options.photographs,
             run_folder=run_folder,
             vgg=options.vgg,
+            backbone=options.backbone,
             minutes=options.minutes,
             excluded=options.exclude,
             weights_folder=options.weights,
@@ -105,6 +108,7 @@ def _train(options: argparse.Namespace) -> None:
         photographs=options.photographs,
         run_folder=run_folder,
         vgg=options.vgg,
+        backbone=options.backbone,
         minutes=options.minutes,
         excluded=options.exclude,
         clips=options.clips,

@@ -26,6 +26,7 @@ def train_few_shot(
     run_folder: Path,
     minutes: float | None = None,
     vgg: Path | None = None,
+    backbone: str | None = None,
     weights_folder: Path = WEIGHTS_FOLDER,
     hardware: Hardware = Hardware(),  # noqa: B008 - frozen
 ) -> Path:
@@ -37,6 +38,7 @@ def train_few_shot(
         minutes: budget of time that the schedule is fitted to; without it the recipe's steps decide.
         vgg: safetensors file of VGG19; None takes torchvision's weights, or where they cannot be had the small
             backbone.
+        backbone: what pictures are compared by, one of `backbone_option.PERCEPTUAL`, if not the default.
         weights_folder: where the recipe's `initial` is looked for as ONNX.
 
     Raises:
@@ -49,7 +51,7 @@ def train_few_shot(
         network = SlimNetwork()
         if recipe.initial:
             load_initial(network, recipe.initial, run_folder=run_folder, weights_folder=weights_folder)
-        features = perceptual_backbone(vgg)
+        features = perceptual_backbone(vgg, name=backbone)
         features.compute_in(feature_dtype(fabric))
         trainer = Trainer(
             FewShotObjective(network, recipe, comparison=GramComparison(features), footage=footage),

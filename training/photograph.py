@@ -66,8 +66,10 @@ class PictureFolder:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Return the picture files below `folder`, sorted. Raises FileNotFoundError if there are none."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    """Return the picture files below `folder` but hidden ones, sorted. Raises FileNotFoundError if there are none."""
+    files = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+    )
     if not files:
         raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) below {folder}")
     return files

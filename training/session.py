@@ -59,6 +59,7 @@ class _Session:
     weights_folder: Path
     workers: int
     checkpoint_steps: int
+    backbone: str | None
 
 
 def train(
@@ -68,6 +69,7 @@ def train(
     photographs: Path,
     run_folder: Path,
     vgg: Path | None = None,
+    backbone: str | None = None,
     minutes: float | None = None,
     excluded: Path | None = None,
     clips: Path | None = None,
@@ -84,6 +86,7 @@ def train(
         photographs: folder of photographs, searched with its subfolders.
         vgg: safetensors file of VGG19; None takes torchvision's weights, or where they cannot be had the small
             backbone.
+        backbone: what pictures are compared by, one of `backbone_option.PERCEPTUAL`, if not the default.
         minutes: budget of time that the schedule is fitted to; without it the recipe's steps decide.
         excluded: text file of the names of photographs to hold out, one a line.
         clips: folder of frame pairs with their flow (see `clip.py`).
@@ -96,7 +99,7 @@ def train(
     """
     session = _Session(
         *(recipe, style_pictures, photographs, run_folder, vgg, minutes, excluded, clips, weights_folder),
-        *(hardware.workers, checkpoint_steps),
+        *(hardware.workers, checkpoint_steps, backbone),
     )
     try:
         open_fabric(hardware).launch(partial(_train, session=session))
@@ -115,7 +118,7 @@ def _train(fabric: Fabric, session: _Session) -> None:
         files = without_excluded(files, session.excluded)
     photographs = PictureFolder(files)
     paintings = PictureFolder(list_pictures(session.style_pictures)) if isinstance(recipe, AdainRecipe) else None
-    backbone = perceptual_backbone(session.vgg)
+    backbone = perceptual_backbone(session.vgg, name=session.backbone)
     objective = _objective(session, backbone, photographs, paintings)
     backbone.compute_in(feature_dtype(fabric))
     dataset = StepDataset(

@@ -38,6 +38,7 @@ def train_cyclegan(
     photographs: Path,
     run_folder: Path,
     vgg: Path | None = None,
+    backbone: str | None = None,
     minutes: float | None = None,
     excluded: Path | None = None,
     weights_folder: Path = WEIGHTS_FOLDER,
@@ -47,8 +48,8 @@ def train_cyclegan(
     """Train a recipe and return the file of the painter, `run_folder/network.safetensors`.
 
     A run folder with a checkpoint is continued. `paintings` and `photographs` are folders, searched with their
-    subfolders; `excluded` is a text file of the names of photographs to hold out, one a line. `vgg` is a safetensors
-    file for recipes with a texture weight; None takes torchvision's weights. `weights_folder` is where a recipe's
+    subfolders; `excluded` is a text file of the names of photographs to hold out, one a line. `vgg` and
+    `backbone` are those of `session.train`, for recipes with a texture weight. `weights_folder` is where a recipe's
     `initial` is looked for as ONNX.
 
     Raises:
@@ -73,7 +74,7 @@ def train_cyclegan(
         _start(networks.painter, recipe, run_folder=run_folder, weights_folder=weights_folder)
     domain = None
     if recipe.texture_weight:
-        network = perceptual_backbone(vgg)
+        network = perceptual_backbone(vgg, name=backbone)
         domain = DomainTexture(
             GramComparison(network), torch.stack([dataset.painting(index) for index in range(DOMAIN_PAINTINGS)])
         )

@@ -194,6 +194,7 @@ class PageApp:
         if choice is None:
             raise UsageError("no style has this name")
         self._session.set_style(choice)
+        self._pictures.leave()
         return self._changed()
 
     async def _add_picture(self, request: Request) -> Response:

@@ -74,7 +74,7 @@ class Guard:
         if not self._is_known_host(host):
             return PlainTextResponse("unknown host name; open the page by the address that was printed", 400)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and not _is_from(origin, host):
             return PlainTextResponse("requests of other web pages are refused", 403)
         if scope["method"] not in _SAFE_METHODS:
             if origin is None:
@@ -117,6 +117,13 @@ class Guard:
         if _is_same(_cookie(Headers(scope=scope).get("cookie", ""), self._admission.cookie), token):
             return None
         return PlainTextResponse("open the page by the link that was printed, which holds its token", 401)
+
+
+def _is_from(origin: str, host: str) -> bool:
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:  # such as an address that ends within its brackets
+        return False
 
 
 def _opens_page(scope: Scope, headers: Headers) -> bool:

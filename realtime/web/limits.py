@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 # An upload over a slow wireless network may take this long; who is slower is cut off.
 BODY_TIMEOUT_S = 60.0
@@ -40,7 +40,7 @@ async def read_body(request: Request, *, bytes_max: int) -> bytes:
     """Return the body of a request; what is announced too large is not read at all.
 
     Raises:
-        HTTPException: 411 without a length, 413 beyond `bytes_max`, 408 when it takes too long.
+        HTTPException: 411 without a length, 413 beyond `bytes_max`, 408 when it takes too long, 400 when broken off.
     """
     announced = request.headers.get("content-length", "")
     if not announced.isdecimal():
@@ -50,9 +50,12 @@ async def read_body(request: Request, *, bytes_max: int) -> bytes:
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            # No more than announced can come: the server's parser of HTTP sees to it.
             async for chunk in request.stream():
                 body += chunk
+                if len(body) > bytes_max:  # chunked encoding comes without regard to the length announced
+                    raise HTTPException(413, f"the request is longer than it said; at most {bytes_max} are taken")
     except TimeoutError as error:
         raise HTTPException(408, f"the upload took more than {BODY_TIMEOUT_S:.0f} seconds") from error
+    except ClientDisconnect as error:
+        raise HTTPException(400, "the upload was broken off") from error  # nobody is there to read it
     return bytes(body)

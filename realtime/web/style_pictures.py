@@ -42,6 +42,7 @@ class StylePictures:
     def __init__(self, session: LiveSession) -> None:
         self._session = session
         self._pictures: tuple[StylePicture, ...] = ()
+        self._are_painted_after = False
 
     @property
     def pictures(self) -> tuple[StylePicture, ...]:
@@ -79,7 +80,9 @@ class StylePictures:
         self._use(changed)
 
     def remove(self, identity: str) -> None:
-        """Forget a picture; what is painted after it stays until another style is chosen.
+        """Forget a picture, and paint after the rest of its mix.
+
+        Where no other had a share, what is painted after it stays until another style is chosen.
 
         Raises:
             UsageError: no such picture.
@@ -87,10 +90,15 @@ class StylePictures:
         rest = tuple(picture for picture in self._pictures if picture.identity != identity)
         if len(rest) == len(self._pictures):
             raise UsageError("this picture is no longer here")
-        if any(picture.weight for picture in rest):
+        shares = sum(picture.weight > 0 for picture in rest)
+        if self._are_painted_after and 0 < shares < sum(picture.weight > 0 for picture in self._pictures):
             self._use(rest)
         else:
             self._pictures = rest
+
+    def leave(self) -> None:
+        """Say that another style was chosen, which a picture that is removed does not change."""
+        self._are_painted_after = False
 
     def thumbnail(self, identity: str) -> bytes | None:
         return next((picture.thumbnail for picture in self._pictures if picture.identity == identity), None)
@@ -101,6 +109,7 @@ class StylePictures:
             [(picture.name, picture.picture) for picture in used], [picture.weight for picture in used]
         )
         self._pictures = pictures
+        self._are_painted_after = True
 
 
 def decode(content: bytes, name: str) -> StylePicture:

@@ -136,6 +136,16 @@ def test_a_turned_video_is_shown_upright(tmp_path: Path) -> None:
     assert frame.to_rgb().shape == (64, 48, 3)
 
 
+def test_a_video_of_wide_pixels_is_shown_with_square_ones(tmp_path: Path) -> None:
+    writer = MediaWriter(tmp_path / "in.mkv")
+    writer.video(pts=range(2), sample_aspect_ratio=Fraction(3, 2))
+    writer.write()
+
+    (frame, *_) = PacedFileSource(writer.path).frames(threading.Event())
+
+    assert frame.to_rgb().shape == (48, 96, 3)
+
+
 def test_silence_of_who_pushes_is_told_and_ends_with_the_next_picture() -> None:
     source, stop = PushSource("phone", silence_s=0.2), threading.Event()
     taken: list[Any] = []

@@ -1,6 +1,6 @@
 """Sound is carried along packet for packet, and encoded anew only where the container cannot hold it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ import av
 import numpy as np
 import pytest
 
+from realtime import stream_copy
+from realtime.stream_copy import StreamCopier
 from tests.media import MediaWriter, numbers, streams_of, write_clip
 
 Stylize = Callable[..., int]
@@ -174,3 +176,41 @@ def test_a_file_without_audio_gets_none(tmp_path: Path, stylize: Stylize) -> Non
     assert stylize(source, tmp_path / "out.mp4") == 0
 
     assert not streams_of(tmp_path / "out.mp4", "audio")
+
+
+class CountingContainer:
+    """An input that counts the packets that are read of it."""
+
+    def __init__(self, container: Any) -> None:
+        self.count = 0
+        self._container = container
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._container, name)
+
+    def demux(self, streams: Any) -> Iterator[Any]:
+        for packet in self._container.demux(streams):
+            self.count += 1
+            yield packet
+
+
+@pytest.mark.parametrize("languages", [1, 2])
+def test_of_what_lies_far_behind_the_end_nothing_is_read(
+    languages: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = MediaWriter(tmp_path / "in.mkv")
+    writer.video()
+    for _ in range(languages):
+        writer.audio(seconds=60)
+    source = CountingContainer(av.open(str(writer.write())))
+    monkeypatch.setattr(stream_copy, "open_input", lambda _: source)
+    copier = StreamCopier(writer.path, time_shift_s=Fraction(0), end_s=Fraction(1))
+
+    with av.open(str(tmp_path / "out.mkv"), "w") as output:
+        copier.add_streams(output, main_video=lambda: output.add_stream("libx264", rate=25))
+        copier.copy_rest(output)
+    copier.close()
+
+    copied = sum(len(stream.packets) for stream in streams_of(tmp_path / "out.mkv", "audio"))
+    assert copied == languages * 48  # of 1,024 samples, with the first one of the encoder
+    assert copied < source.count < 15 * copied

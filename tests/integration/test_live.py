@@ -196,6 +196,16 @@ def test_frames_go_on_while_a_style_loads_and_fade_into_it(
         assert session.status().style == "other"
 
 
+def test_nothing_of_the_old_style_stays_on_a_still_picture(engines: dict[str, FakeEngine]) -> None:
+    engines["test"] = FakeEngine(lambda rgb: np.zeros_like(rgb))
+    engines["other"] = FakeEngine(lambda rgb: np.full_like(rgb, 200))
+    with session_of(source_of(repeat(noise(0)), pause_s=0.03)) as session:
+        slot = session.subscribe("test")
+        next_frame(slot)
+        session.set_style(style("other"))
+        next_frame(slot, lambda frame: (frame.output == 200).all())
+
+
 def test_a_long_run_keeps_no_frames(engines: dict[str, FakeEngine]) -> None:
     source = source_of((numbered(index % 256) for index in range(2000)), pause_s=0, ends=True)
     with session_of(source) as session:

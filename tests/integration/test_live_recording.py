@@ -1,6 +1,7 @@
 """Recordings of live runs: times, sound, and what may fail without an end of the run."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+import realtime.live_session
 import realtime.microphone
 from realtime.errors import InputError, OutputError, UsageError
 from realtime.video_sink import VideoFileSink
@@ -126,6 +128,25 @@ def test_a_microphone_that_is_not_there_is_no_recording(
         assert session.status().recording_s is None
         assert not session.status().sinks
     assert not list(tmp_path.iterdir())
+
+
+def test_of_two_who_start_a_recording_at_once_one_is_refused(
+    engines: dict[str, FakeEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = realtime.live_session.Recorder
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.2)  # as a microphone takes it
+        return opened(*arguments, **options)
+
+    monkeypatch.setattr(realtime.live_session, "Recorder", slow)
+    with session_of(source_of()) as session, ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(session.start_recording, tmp_path / name) for name in ("a.mp4", "b.mp4")]
+        errors = [future.exception() for future in asked]
+
+        assert [type(error) for error in errors if error] == [UsageError]
+        assert len(session.status().sinks) == 1
+        assert session.stop_recording() is not None
 
 
 def test_only_one_recording_at_a_time_and_none_over_a_file(engines: dict[str, FakeEngine], tmp_path: Path) -> None:

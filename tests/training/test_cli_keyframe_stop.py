@@ -1,5 +1,6 @@
 """`stylize-keyframe` interrupted: nothing is lost, and the same command goes on."""
 
+import json
 import signal
 from collections.abc import Iterator
 from itertools import islice
@@ -64,7 +65,7 @@ def test_ctrl_c_saves_the_best_so_far_and_the_same_command_goes_on(
 def test_a_stopped_series_goes_on_where_it_was(
     run_keyframe: Run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    series = ("--auto", "2", "--iterations", "4")
+    series = ("--auto", "2", "--iterations", "4", "--report", tmp_path / "report.json", "--overwrite")
     assert run_keyframe(*series, "-o", tmp_path / "whole", content=clip) == 0
     whole_run = Keyframe.run
     runs = []
@@ -88,6 +89,8 @@ def test_a_stopped_series_goes_on_where_it_was(
         {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()} for folder in ("whole", "keys")
     )
     assert resumed == whole
+    reported = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["keyframes"]
+    assert [f"{each['frame']:06}.png" for each in reported] == sorted(name for name in whole if name.endswith(".png"))
     assert not list(tmp_path.glob("state*.pt"))
 
 

@@ -205,10 +205,10 @@ def test_device_that_is_not_there_is_named() -> None:
 def test_without_vgg19_the_small_backbone_stands_in_and_no_other_continues_its_run(
     pictures: Path, vgg_file: Path, tmp_path: Path, offline: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def trained(vgg: Path | None) -> Path:
+    def trained(vgg: Path | None, backbone: str | None = None) -> Path:
         hardware = Hardware(device="cpu", precision="fp32")
         folders = {"style_pictures": pictures / "0.png", "photographs": pictures, "run_folder": tmp_path}
-        return train(RECIPE, **folders, vgg=vgg, hardware=hardware)
+        return train(RECIPE, **folders, vgg=vgg, backbone=backbone, hardware=hardware)
 
     with safe_open(trained(None), framework="pt") as file:
         assert file.metadata()["vgg"] == "small"
@@ -216,6 +216,8 @@ def test_without_vgg19_the_small_backbone_stands_in_and_no_other_continues_its_r
 
     with pytest.raises(ValueError, match="is of a run with another vgg; choose another run folder"):
         trained(vgg_file)
+    with pytest.raises(OSError, match="no route to host"):
+        trained(None, "vgg19")
 
 
 def test_half_precision_without_bf16_range_needs_a_gpu() -> None:

@@ -59,7 +59,7 @@ def test_folder_of_pictures_stands_for_the_pictures_in_it(tmp_path: Path) -> Non
 
 
 def test_folder_stands_for_the_videos_in_it_in_the_order_of_their_names(tmp_path: Path) -> None:
-    _make_files(tmp_path / "in", ["b.mp4", "a.MKV", "notes.txt", "c.webm", "picture.jpg"])
+    _make_files(tmp_path / "in", ["b.mp4", "a.MKV", "notes.txt", "c.webm", "picture.jpg", "._b.mp4"])
     (tmp_path / "in" / "folder.mp4").mkdir()
 
     pairs = plan_batch([tmp_path / "in"], tmp_path / "out")

@@ -127,7 +127,7 @@ def test_transparency_is_kept_and_can_be_put_on_white(mode: str, tmp_path: Path)
 
 
 def test_colour_profile_is_applied(tmp_path: Path) -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = _srgb_profile()
     # The red of this sRGB look-alike is where sRGB has its green.
     swapped = profile.replace(b"rXYZ", b"tXYZ").replace(b"gXYZ", b"rXYZ").replace(b"tXYZ", b"gXYZ")
     red = np.zeros((16, 16, 3), np.uint8)
@@ -137,9 +137,46 @@ def test_colour_profile_is_applied(tmp_path: Path) -> None:
     assert np.abs(read_picture(tmp_path / "red.png").rgb.astype(int) - [0, 255, 0]).max() <= 1
 
 
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "L", "P", "RGB"])
+def test_a_colour_profile_leaves_transparency_alone(mode: str, tmp_path: Path) -> None:
+    """Without alpha one value of a PNG is its transparent one."""
+    image = Image.fromarray(np.repeat(np.array([[200], [90]], np.uint8), 16, axis=1).repeat(8, axis=0))
+    options: dict[str, Any] = {"transparency": {"L": 90, "P": 90, "RGB": (90, 90, 90)}.get(mode)}
+    if mode.endswith("A"):
+        image.putalpha(image.point(lambda level: 255 * (level == 200)))
+        options = {}
+    profile = _srgb_profile() if mode.startswith("RGB") else _grey_profile()
+    image.convert(mode).save(tmp_path / "logo.png", icc_profile=profile, **options)
+
+    picture = read_picture(tmp_path / "logo.png")
+
+    assert picture.notes == ()
+    assert picture.alpha is not None
+    assert (picture.alpha[:8] == 255).all()
+    assert (picture.alpha[8:] == 0).all()
+    assert np.abs(picture.rgb[:8].astype(int) - 200).max() < 10
+
+
+def _srgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def _grey_profile() -> bytes:
+    """Return an ICC profile of grey with a gamma of 2.2, which Pillow cannot make."""
+    white = struct.pack(">3i", *(round(value * 65536) for value in (0.9642, 1.0, 0.8249)))
+    tags = {b"wtpt": b"XYZ \0\0\0\0" + white, b"kTRC": b"curv\0\0\0\0" + struct.pack(">IHxx", 1, round(2.2 * 256))}
+    table, data = struct.pack(">I", len(tags)), b""
+    for name, content in tags.items():
+        table += name + struct.pack(">II", 128 + 4 + 12 * len(tags) + len(data), len(content))
+        data += content
+    size = struct.pack(">I", 128 + len(table) + len(data))
+    head = size + b"lcms" + bytes.fromhex("02400000") + b"mntrGRAYXYZ " + bytes(12) + b"acsp" + bytes(28) + white
+    return head.ljust(128, b"\0") + table + data
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_colour_profile_that_does_not_fit_is_noted_and_left_out(mode: str, tmp_path: Path) -> None:
-    profile = b"garbage" if mode == "RGB" else ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = b"garbage" if mode == "RGB" else _srgb_profile()
     image = Image.fromarray(_soft()).convert(mode)
     image.save(tmp_path / "picture.jpg", icc_profile=profile, quality=97)
 

@@ -217,6 +217,23 @@ def test_a_picture_is_forgotten(client: TestClient) -> None:
     assert client.post("/remove", json={"id": identity}).status_code == 400
 
 
+def test_a_picture_that_is_removed_leaves_its_mix_but_no_other_style(client: TestClient, session: FakeSession) -> None:
+    red, green, blue = (
+        _add(client, _png(color), f"{name}.png").json()["pictures"][-1]["id"]
+        for name, color in (("red", (250, 0, 0)), ("green", (0, 250, 0)), ("blue", (0, 0, 250)))
+    )
+    client.post("/mix", json={"weights": {red: 1, green: 1}})
+
+    client.post("/remove", json={"id": red})
+    assert [name for name, _ in session.pictures] == ["green.png", "blue.png"]
+
+    other = session.styles()[0].label
+    client.post("/style", json={"name": other})
+    client.post("/remove", json={"id": green})
+    assert session.status().style == other
+    assert [picture["id"] for picture in client.post("/controls", json={}).json()["pictures"]] == [blue]
+
+
 @pytest.mark.parametrize("weight", [-0.1, 2, True, "1", None, float("inf")])
 def test_weights_that_cannot_be_are_refused(client: TestClient, session: FakeSession, weight: object) -> None:
     identity = _add(client, _png((250, 0, 0))).json()["pictures"][0]["id"]

@@ -60,7 +60,14 @@ def test_the_name_that_was_given_is_a_known_host(behind_token: TestClient) -> No
 
 @pytest.mark.parametrize(
     "origin",
-    ["http://evil.example", "null", "http://127.0.0.1:3000", "http://localhost:8765", "http://127.0.0.1:87650"],
+    [
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1:3000",
+        "http://localhost:8765",
+        "http://127.0.0.1:87650",
+        "http://[",
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_requests_of_other_origins_are_refused(open_to_this_machine: TestClient, origin: str, method: str) -> None:

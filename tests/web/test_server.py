@@ -1,5 +1,6 @@
 """The running server: pages, addresses, tokens, and that nothing is left when it has ended."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -66,11 +67,38 @@ def test_an_upload_that_stops_halfway_is_cut_off(
     monkeypatch.setattr(limits, "BODY_TIMEOUT_S", 0.3)
     server = start()
     with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) as client:
-        origin = f"http://127.0.0.1:{server.port}"
-        head = f"POST /picture HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nOrigin: {origin}\r\n"
-        client.sendall(f"{head}Content-Length: 1000\r\n\r\nhalf".encode())
+        client.sendall(_upload_head(server) + b"Content-Length: 1000\r\n\r\nhalf")
 
         assert b" 408 " in client.recv(1000)
+
+
+def test_an_upload_that_is_longer_than_it_said_is_cut_off(start: Start, any_style: None) -> None:
+    server = start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) as client:
+        client.sendall(_upload_head(server) + b"Content-Length: 10\r\nTransfer-Encoding: chunked\r\n\r\n")
+        chunk = b"%x\r\n%s\r\n" % (1_000_000, bytes(1_000_000))
+        with contextlib.suppress(OSError):  # it hangs up
+            for _ in range(40):
+                client.sendall(chunk)
+
+        assert b" 413 " in client.recv(1000)
+
+
+def test_an_upload_that_is_broken_off_is_no_fault(
+    start: Start, any_style: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) as client:
+        client.sendall(_upload_head(server) + b"Content-Length: 1000\r\n\r\nhalf")
+        time.sleep(0.2)
+    time.sleep(0.3)
+
+    assert not caplog.records
+
+
+def _upload_head(server: WebServer) -> bytes:
+    address = f"127.0.0.1:{server.port}"
+    return f"POST /picture HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n".encode()
 
 
 def test_every_open_page_hears_of_a_change_of_one(start: Start, clients: Clients) -> None:
