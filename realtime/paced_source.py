@@ -19,6 +19,8 @@ from .video_source import VideoFileSource
 LATE_S = 0.05
 # Then time goes on from here: a file that is too heavy to decode in time plays slowly instead of showing nothing.
 GIVE_UP_S = 0.5
+# Pixels of a greater aspect, or of less than its inverse, are a fault of the file and taken for square ones.
+ASPECT_MAX = 4
 
 
 class PacedFileSource:
@@ -65,7 +67,7 @@ class PacedFileSource:
 
 def _upright_rgb(source: VideoFileSource, picture: av.VideoFrame) -> NDArray[np.uint8]:
     rgb, aspect = source.to_rgb(picture), source.info.sample_aspect_ratio
-    if aspect and aspect != 1:
+    if aspect and aspect != 1 and 1 / ASPECT_MAX <= aspect <= ASPECT_MAX:
         size = (max(1, round(rgb.shape[1] * aspect)), rgb.shape[0])
         rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
     return upright(rgb, source.info)

@@ -64,12 +64,13 @@ def choose_backbone(name: str | None, *, vgg: Path | None = None) -> BackboneCho
 def perceptual_backbone(vgg: Path | None, *, name: str | None = None) -> Backbone:
     """Return what trainings and scores compare pictures by, with the layers of `perceptual.py`.
 
-    `name` is one of `backbone_option.PERCEPTUAL`; without it the default is taken, as `choose_backbone` says.
+    `name` is one of `backbone_option.PERCEPTUAL`; without it the default is taken, as `choose_backbone` says. `vgg`
+    means nothing to the small one: trainings by it may still be scored by VGG19.
 
     Raises:
         ValueError, OSError: the weights cannot be used or had.
     """
-    return choose_backbone(name, vgg=vgg).open(STYLE_LAYERS)
+    return choose_backbone(name, vgg=None if name == "small" else vgg).open(STYLE_LAYERS)
 
 
 def _open_default(layers: tuple[str, ...]) -> Backbone:

@@ -3,8 +3,7 @@
 At key frames it is told pixels, features and strokes; between them strokes, those of the same place in the nearest
 key frame, and that what is painted moves as the video does. Without the strokes between, what no key frame shows was
 painted dull: from one key frame of 40 frames, the style loss between was 2.2 times that at the key frame, with them
-1.2. The network sees whole windows, the backbone, which costs more, a
-patch of them.
+1.2. The network sees whole windows, the backbone, which costs more, a patch of them.
 """
 
 import torch

@@ -136,14 +136,15 @@ def test_a_turned_video_is_shown_upright(tmp_path: Path) -> None:
     assert frame.to_rgb().shape == (64, 48, 3)
 
 
-def test_a_video_of_wide_pixels_is_shown_with_square_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("aspect", "width"), [(Fraction(3, 2), 96), (Fraction(3, 4), 48), (Fraction(900, 1), 64)])
+def test_a_video_of_wide_pixels_is_shown_with_square_ones(aspect: Fraction, width: int, tmp_path: Path) -> None:
     writer = MediaWriter(tmp_path / "in.mkv")
-    writer.video(pts=range(2), sample_aspect_ratio=Fraction(3, 2))
+    writer.video(pts=range(2), sample_aspect_ratio=aspect)
     writer.write()
 
     (frame, *_) = PacedFileSource(writer.path).frames(threading.Event())
 
-    assert frame.to_rgb().shape == (48, 96, 3)
+    assert frame.to_rgb().shape == (48, width, 3)
 
 
 def test_silence_of_who_pushes_is_told_and_ends_with_the_next_picture() -> None:

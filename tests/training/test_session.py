@@ -216,6 +216,7 @@ def test_without_vgg19_the_small_backbone_stands_in_and_no_other_continues_its_r
 
     with pytest.raises(ValueError, match="is of a run with another vgg; choose another run folder"):
         trained(vgg_file)
+    trained(vgg_file, "small")  # the file is for scores then
     with pytest.raises(OSError, match="no route to host"):
         trained(None, "vgg19")
 
