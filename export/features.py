@@ -22,4 +22,4 @@ def style_grams(picture: NDArray[np.uint8], backbone: Backbone) -> dict[str, tor
 
 
 def _pixels(picture: NDArray[np.uint8]) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).unsqueeze(0).float() / 255
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).unsqueeze(0).float() / 255
