@@ -112,5 +112,5 @@ def test_activations_twenty_times_as_large_give_the_same_losses(make: type, vgg_
 
 
 def test_vgg_of_other_layers_is_refused(vgg_file: Path) -> None:
-    with pytest.raises(ValueError, match=r"needs VGG19 with layers .*, not \('relu1_1',\)"):
+    with pytest.raises(ValueError, match=r"needs a backbone with layers .*, not \('relu1_1',\)"):
         GramComparison(Vgg19(("relu1_1",), weights=vgg_file))
