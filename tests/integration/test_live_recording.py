@@ -13,6 +13,7 @@ import pytest
 import realtime.live_session
 import realtime.microphone
 from realtime.errors import InputError, OutputError, UsageError
+from realtime.output_file import OutputFile
 from realtime.video_sink import VideoFileSink
 from tests.live import HearingStream, until
 from tests.live_run import next_frame, session_of, source_of
@@ -163,3 +164,11 @@ def test_only_one_recording_at_a_time_and_none_over_a_file(engines: dict[str, Fa
         assert [sink.name for sink in session.status().sinks] == []
 
     assert (tmp_path / "there.mp4").read_bytes() == b"precious"
+
+
+def test_who_finds_a_file_there_does_not_remove_it(tmp_path: Path) -> None:
+    (tmp_path / "out.mp4").touch()  # of a recording that has just begun
+
+    OutputFile(tmp_path / "out.mp4", overwrite=False, in_place=True).close()
+
+    assert (tmp_path / "out.mp4").exists()
