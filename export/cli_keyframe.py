@@ -73,16 +73,18 @@ def _make_one(job: "KeyframeJob", start: "Image | None", interrupts: Interrupts)
 def _make_series(job: "KeyframeJob", start: "Image | None", interrupts: Interrupts) -> None:
     from export.keyframe_series import make_series
 
-    made = _reported(job)
-    for figures in make_series(job, start, interrupts):
-        made[figures["frame"]] = figures
-        _write_report(job, {"keyframes": list(made.values())})
-    if not made:  # all of them were finished, and their report is gone
-        _write_report(job, {"keyframes": []})
+    made, numbers = _reported(job), []
+    for number, figures in make_series(job, start, interrupts):
+        numbers.append(number)
+        # A picture that is kept has the figures of the run that painted it, as far as they are there.
+        made[number] = figures or made.get(number, {"frame": number})
+        if figures is not None:
+            _write_report(job, {"keyframes": list(made.values())})
+    _write_report(job, {"keyframes": [made[number] for number in numbers]})
 
 
 def _reported(job: "KeyframeJob") -> dict[int, dict[str, Any]]:
-    """Return the figures by frame that a series which is continued has already reported."""
+    """Return the figures by frame of the report that a series which is continued is to replace."""
     options = job.options
     if not (options.resume and options.report and options.report.is_file()):
         return {}

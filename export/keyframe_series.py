@@ -32,8 +32,10 @@ class SeriesFrame:
     carrier: StartCarrier | None
 
 
-def make_series(job: KeyframeJob, start: Image.Image | None, interrupts: Interrupts) -> Iterator[dict[str, Any]]:
-    """Choose and paint the frames; yield the figures of each for the report.
+def make_series(
+    job: KeyframeJob, start: Image.Image | None, interrupts: Interrupts
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Choose and paint the frames; yield the number of each with its figures for the report, None if it was kept.
 
     `start` is the first picture of those that follow no other. With --resume each frame has a saved state of its own
     until it is finished, and finished ones are kept. An interrupt ends an optimisation between two iterations.
@@ -52,6 +54,7 @@ def make_series(job: KeyframeJob, start: Image.Image | None, interrupts: Interru
         state = options.resume and options.resume.with_stem(f"{options.resume.stem}-{output.stem}")
         if state and output.exists() and not state.exists():
             painted = read_image(output)
+            yield frame.number, None
             continue
         carried = frame.carrier.carry(painted) if frame.carrier and painted else None
         keyframe = job.open(frame.content, start=carried or start)
@@ -71,7 +74,7 @@ def make_series(job: KeyframeJob, start: Image.Image | None, interrupts: Interru
             return
         if state:
             state.unlink(missing_ok=True)
-        yield {"frame": frame.number, "follows": carried is not None, **figures}
+        yield frame.number, {"frame": frame.number, "follows": carried is not None, **figures}
         interrupts.check()
         painted = read_image(output)
 

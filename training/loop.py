@@ -52,7 +52,8 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
     once it has built what a checkpoint holds.
 
     Raises:
-        ValueError: the checkpoint is of another recipe, or the batch cannot be shared out among the devices.
+        ValueError: the checkpoint is of another recipe or backbone, or the batch cannot be shared out among the
+            devices.
     """
 
     def __init__(

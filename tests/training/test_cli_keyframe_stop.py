@@ -89,9 +89,16 @@ def test_a_stopped_series_goes_on_where_it_was(
         {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()} for folder in ("whole", "keys")
     )
     assert resumed == whole
-    reported = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["keyframes"]
+    report = tmp_path / "report.json"
+    reported = json.loads(report.read_text(encoding="utf-8"))["keyframes"]
     assert [f"{each['frame']:06}.png" for each in reported] == sorted(name for name in whole if name.endswith(".png"))
+    assert all("losses" in each for each in reported)
     assert not list(tmp_path.glob("state*.pt"))
+
+    report.unlink()
+    assert run_keyframe(*series, *state, content=clip) == 0
+    frames = [{"frame": each["frame"]} for each in reported]
+    assert json.loads(report.read_text(encoding="utf-8"))["keyframes"] == frames, "nothing is left but their numbers"
 
 
 @pytest.mark.parametrize(
