@@ -77,7 +77,8 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     cv2.setNumThreads(1)
     settings, controls = read_options(options, LiveSettings), read_options(options, LiveControls)
     if options.report is not None:
-        require_side_file("report", options.report, [*map(Path, settings.style), Path(options.source)])
+        others = [*map(Path, settings.style), Path(options.source)]
+        require_side_file("report", options.report, [*others, settings.record] if settings.record else others)
     page = read_serve_settings(options)
     # The page is the window of who asks for one.
     has_window = not settings.no_window and page is None
@@ -103,16 +104,20 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         if settings.record is not None:  # last: where the page or the camera cannot be had, no file is begun
             session.start_recording(settings.record)
         watch = _Watch(session, interrupts, seconds=float(settings.seconds) if settings.seconds is not None else None)
-        if not has_window:
-            while watch.goes_on():
-                session.wait(_STEP_S)
-        else:
-            LiveWindow(session, folder=Path.cwd(), full_screen=settings.full_screen).run(watch.goes_on)
-        status = session.status()
-    _say(_summary(status))
-    if options.report is not None:
-        write_side_file("report", options.report, json.dumps(dataclasses.asdict(status), indent=2) + "\n")
-    return 0
+        try:
+            if not has_window:
+                while watch.goes_on():
+                    session.wait(_STEP_S)
+            else:
+                LiveWindow(session, folder=Path.cwd(), full_screen=settings.full_screen).run(watch.goes_on)
+        finally:  # Ctrl-C is how most runs end
+            session.stop_recording()
+            watch.tell()
+            status = session.status()
+            _say(_summary(status))
+            if options.report is not None:
+                write_side_file("report", options.report, json.dumps(dataclasses.asdict(status), indent=2) + "\n")
+    return 1 if settings.record is not None and session.recording_fault else 0
 
 
 class _Watch:
@@ -127,12 +132,15 @@ class _Watch:
     def goes_on(self) -> bool:
         """Return whether the run goes on; raises KeyboardInterrupt when it was interrupted."""
         self._interrupts.check()
+        self.tell()
+        is_late = self._end_s is not None and time.monotonic() >= self._end_s
+        return not is_late and not self._session.wait(0)
+
+    def tell(self) -> None:
         message = self._session.status().message
         if message not in ("", self._said):
             _say(message)
         self._said = message
-        is_late = self._end_s is not None and time.monotonic() >= self._end_s
-        return not is_late and not self._session.wait(0)
 
 
 def _summary(status: "LiveStatus") -> str:

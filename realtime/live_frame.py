@@ -18,7 +18,7 @@ class LiveFrame:
 
     `input` is (H, W, 3), mirrored if the output is; `output` has the same size, or with the split `side` twice the
     width. `captured_s` is in seconds of the session's clock, `index` counts from 0. `is_message` marks a picture that
-    only says why no frame comes: it has passed no network.
+    only says why no frame comes, over the last output: in both, for the camera's own picture is private.
     """
 
     input: NDArray[np.uint8]

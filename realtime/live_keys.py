@@ -6,7 +6,7 @@ from enum import Enum
 from .live_settings import LiveControls
 
 STEP = 0.1
-# The sizes that + and - go through, short sides in pixels; below the first the governor takes over again.
+# The sizes that + and - go through, short sides in pixels; the governor itself may be beyond either end.
 _PINNED_SIZES_PX = (180, 240, 360, 480, 720, 1080)
 _SPLITS = (None, "wipe", "side")
 
@@ -81,10 +81,10 @@ def changed_controls(controls: LiveControls, code: int, *, size_px: int | None) 
             return replace(controls, mirror=not controls.mirror)
         case "-" | "_" if size_px is not None:
             smaller = [size for size in _PINNED_SIZES_PX if size < size_px]
-            return replace(controls, size=smaller[-1] if smaller else _PINNED_SIZES_PX[0])
+            return replace(controls, size=smaller[-1] if smaller else min(size_px, _PINNED_SIZES_PX[0]))
         case "+" | "=" if size_px is not None:
             larger = [size for size in _PINNED_SIZES_PX if size > size_px]
-            return replace(controls, size=larger[0] if larger else _PINNED_SIZES_PX[-1])
+            return replace(controls, size=larger[0] if larger else max(size_px, _PINNED_SIZES_PX[-1]))
         case "a":
             return replace(controls, size=None)
     return controls

@@ -103,7 +103,8 @@ class LiveLoop:
         self._motion = MotionTracker()
         self._noise = NoiseFilter()
         self._governor = Governor(wanted_fps=fps, start_px=bank.view.size_px or 0)
-        self._last_input: NDArray[np.uint8] | None = None
+        # Never an input: people may be in it who want to be seen painted, or not at all.
+        self._last_output: NDArray[np.uint8] | None = None
         self._threads = [
             channel_thread(name, work, on_failure=self._fail)
             for name, work in (("capture", self._capture), ("feed", self._feed), ("finish", self._finish))
@@ -170,7 +171,6 @@ class LiveLoop:
             due_s = max(due_s, frame.captured_s - period_s) + period_s
             if controls.mirror:
                 rgb = np.asarray(cv2.flip(rgb, 1), dtype=np.uint8)
-            self._last_input = rgb
             self._choose_size(rgb, controls)
             is_repeat = self._repeats.is_repeat(rgb, exactly=controls.smoothing == 0)
             reused = made[0] if made is not None and is_repeat and made[1:] == (view, controls) else None
@@ -228,6 +228,7 @@ class LiveLoop:
         picture = finish(item.rgb, replace(made, stylized=smoothed), item.controls)
         if item.controls.split is not None:
             picture = Split(item.controls.split).join(item.rgb, picture)
+        self._last_output = picture
         fault = self._source.state.fault
         return with_lines(picture, [fault], at_bottom=True) if fault else picture
 
@@ -237,7 +238,7 @@ class LiveLoop:
 
     def _silent_picture(self) -> NDArray[np.uint8]:
         state = self._source.state
-        return message_picture(self._last_input, state.fault or f"no picture comes from {state.label}")
+        return message_picture(self._last_output, state.fault or f"no picture comes from {state.label}")
 
     def _choose_size(self, rgb: NDArray[np.uint8], controls: LiveControls) -> None:
         """Have the bank prepare the size that is asked for, or that the governor has chosen."""

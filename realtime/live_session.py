@@ -130,6 +130,7 @@ class LiveSession:
             dropped=loop.dropped,
             skipped=loop.skipped,
             style=view.style.label,
+            wanted_style=self._bank.wanted_label,
             is_loading=self._bank.is_loading,
             engine=view.style.engine.description,
             frame_size=loop.frame_size,
@@ -177,14 +178,21 @@ class LiveSession:
             self._recorder.start()
 
     def stop_recording(self) -> Path | None:
-        """Finish the recording and return its path, None if there was none."""
+        """Finish the recording and return its path; None if there was none, or it failed: see `recording_fault`."""
         with self._recording:
             recorder, self._recorder = self._recorder, None
         if recorder is None:
             return None
         self.unsubscribe(recorder.slot)
         recorder.stop()
-        return recorder.path
+        if recorder.fault:
+            self.say(RECORD_SINK, recorder.fault)
+        return recorder.path if recorder.path.exists() else None
+
+    @property
+    def recording_fault(self) -> str:
+        """What became of the recording that ended last, in one line, empty while all is well."""
+        return self._faults.get(RECORD_SINK, "")
 
     def _open_recorder(self, path: Path) -> Recorder:
         slot = self.subscribe(RECORD_SINK, depth=RECORDING_DEPTH)

@@ -22,7 +22,8 @@ class LiveStatus:
     `latency` is from capture to the hand-over to the consumers; `sinks` tell their own. `dropped` counts frames that
     came while the network was busy, `skipped` those beyond the rate asked for. `inference_size` is (width, height).
     `message` is what people should know, one line, empty while all is well: `fault` of the source first, then of style,
-    recording or sinks. `recording_s` is None while nothing is recorded. `is_loading` tells that a style is on its way.
+    recording or sinks. `recording_s` is None while nothing is recorded. `is_loading` tells that a style is on its way,
+    and `wanted_style` which one; it is `style` once that is shown, or could not be had.
     """
 
     fps: float
@@ -32,6 +33,7 @@ class LiveStatus:
     dropped: int
     skipped: int
     style: str
+    wanted_style: str
     is_loading: bool
     engine: str
     frame_size: tuple[int, int] | None

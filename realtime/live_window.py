@@ -88,8 +88,10 @@ class LiveWindow:
                 case Action.NEXT_STYLE | Action.PREVIOUS_STYLE:
                     self._session.step_style(1 if action is Action.NEXT_STYLE else -1)
                 case Action.RECORD:
-                    if self._session.stop_recording() is None:
+                    if self._session.status().recording_s is None:
                         self._session.start_recording(self._new_file(_RECORDING_SUFFIX))
+                    else:
+                        self._session.stop_recording()
                 case Action.SNAPSHOT:
                     self._save_snapshot()
                 case Action.FIGURES:

@@ -94,7 +94,7 @@ class Recorder:
     def _record(self) -> None:
         first = self._next()
         if first is None:
-            return
+            raise OutputError(f"no picture came, so that there is no {self.path}")
         height, width = first.output.shape[:2]
         info = VideoInfo(
             width=width,

@@ -4,6 +4,8 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import UsageError
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
 LOOPBACK_HOSTS = frozenset({DEFAULT_HOST, "localhost", "::1"})
@@ -52,9 +54,24 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_serve_settings(namespace: argparse.Namespace) -> ServeSettings | None:
-    """Return what a parsed command line says, None without `--serve`."""
+    """Return what a parsed command line says, None without `--serve`.
+
+    Raises:
+        UsageError: an option that goes with another one stands alone.
+    """
     if namespace.serve is None:
+        given = {
+            "--host": namespace.host != DEFAULT_HOST,
+            "--token": namespace.token,
+            "--record-folder": namespace.record_folder is not None,
+            "--tls-certificate": namespace.tls_certificate is not None,
+            "--tls-key": namespace.tls_key is not None,
+        }
+        for name in (name for name, is_given in given.items() if is_given):
+            raise UsageError(f"{name} is of the page; add --serve, or leave it out")
         return None
+    if namespace.tls_key is not None and namespace.tls_certificate is None:
+        raise UsageError("--tls-key needs the certificate that it is of: --tls-certificate FILE")
     return ServeSettings(
         port=namespace.serve,
         host=namespace.host,

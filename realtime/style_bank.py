@@ -78,6 +78,7 @@ class StyleBank:
         self._unusable: set[str] = set()
         self._unusable_sizes_px: set[int] = set()
         self._quiet_since_s: float | None = None
+        self._changing_to: StyleChoice | PictureMix | None = None
         self._is_changing = False
         self.is_busy = False
         self._changed = threading.Condition()
@@ -103,6 +104,14 @@ class StyleBank:
     def is_loading(self) -> bool:
         """Tell whether something that was asked for is on its way."""
         return self._asked is not None or self._asked_size_px is not None or self._is_changing
+
+    @property
+    def wanted_label(self) -> str:
+        """The label of the style that is on its way, else of the present one; empty for pictures on their way."""
+        wanted = self._asked or self._changing_to
+        if wanted is None:
+            return self.view.style.label
+        return wanted.label if isinstance(wanted, StyleChoice) else ""
 
     def ask(self, choice: StyleChoice) -> None:
         """Change over to `choice` as soon as it is ready; the last call wins."""
@@ -161,7 +170,7 @@ class StyleBank:
                 if self._stopped:
                     return
                 fitted, self._fitted = self._fitted, []
-                asked, self._asked = self._asked, None
+                asked, self._changing_to, self._asked = self._asked, self._asked, None
                 size_px, self._asked_size_px = self._asked_size_px, None
                 self._is_changing = asked is not None or size_px is not None
             self.is_busy = self._is_changing
@@ -183,7 +192,7 @@ class StyleBank:
             finally:
                 if self.is_busy and self._quiet_since_s is not None:
                     self._quiet_since_s = self._clock()
-                self._is_changing = self.is_busy = False
+                self._changing_to, self._is_changing, self.is_busy = None, False, False
 
     def _change_size(self, size_px: int) -> None:
         try:

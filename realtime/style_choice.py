@@ -24,9 +24,12 @@ class StyleChoice:
 
     @property
     def label(self) -> str:
-        """Name model and pictures for people: `starry-night` or `any-style: 67 % waves.jpg, 33 % stars.png`."""
+        """Name model and pictures for people: `starry-night` or `any-style: 67 % waves.jpg, 33 % stars.png`.
+
+        A file that the user named keeps its suffix, which tells it from a style of the catalogue.
+        """
         if not self.pictures:
-            return self.model.name
+            return self.model.name if self.model.card else self.model.path.name
         if len(self.pictures) == 1:
             return f"{self.model.name}: {self.pictures[0].name}"
         parts = (f"{100 * share:.0f} % {path.name}" for share, path in zip(self.shares, self.pictures, strict=True))

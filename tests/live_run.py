@@ -19,7 +19,7 @@ CONTROLS = LiveControls(smoothing=0)
 
 
 def style(name: str = "test") -> StyleChoice:
-    return StyleChoice(Style(name, name, Path(f"{name}.onnx"), None, None, {}))
+    return StyleChoice(Style(name, name, Path(f"{name}.onnx"), None, None, {"name": name}))
 
 
 def session_of(source: LiveSource, **options: Any) -> LiveSession:

@@ -161,7 +161,7 @@ class PageApp:
                 "name": choice.label,
                 "title": choice.model.title,
                 "artist": choice.model.card.get("artist", ""),
-                "thumbnail": choice.model.name if choice.model.name in self._thumbnails else None,
+                "thumbnail": choice.label if choice.label in self._thumbnails else None,
             }
             for choice in self._session.styles()
         ]
@@ -184,7 +184,9 @@ class PageApp:
 
     async def _set_controls(self, request: Request) -> Response:
         self._control_changes.take()
-        self._session.controls = changed_controls(self._session.controls, await _read_json(request))
+        changes = await _read_json(request)
+        # Read and replaced without a pause between: what another page has set meanwhile stays.
+        self._session.controls = changed_controls(self._session.controls, changes)
         return self._changed()
 
     async def _set_style(self, request: Request) -> Response:
@@ -301,9 +303,9 @@ def _jpeg(content: bytes | None) -> Response:
 
 
 def _read_thumbnails(session: LiveSession) -> dict[str, bytes]:
-    models = [choice.model for choice in session.styles()]
-    paths = {model.name: model.path.parent / "thumbnails" / f"{model.name}.jpg" for model in models}
-    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+    models = {choice.label: choice.model for choice in session.styles()}
+    paths = {label: model.path.parent / "thumbnails" / f"{model.name}.jpg" for label, model in models.items()}
+    return {label: path.read_bytes() for label, path in paths.items() if path.is_file()}
 
 
 async def _refusal(_: Request, error: Exception) -> Response:

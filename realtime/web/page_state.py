@@ -57,7 +57,7 @@ class PageState:
         finished = self._recordings.finished
         return {
             "controls": control_values(self._session.controls),
-            "style": status.style,
+            "style": status.wanted_style,
             "isLoading": status.is_loading,
             "pictures": [
                 {"id": picture.identity, "name": picture.name, "weight": picture.weight}

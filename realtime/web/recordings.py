@@ -39,10 +39,12 @@ class Recordings:
 
         Raises:
             UsageError: nothing is being recorded.
+            OutputError: nothing was recorded.
         """
         path = self._session.stop_recording()
         if path is None:
-            raise UsageError("nothing is being recorded")
+            fault = self._session.recording_fault
+            raise OutputError(fault) if fault else UsageError("nothing is being recorded")
         self.finished = path
 
     def _free_path(self, folder: Path) -> Path:

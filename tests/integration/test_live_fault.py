@@ -84,6 +84,20 @@ def test_silence_is_shown_as_a_message_on_the_last_picture(engines: dict[str, Fa
         until(lambda: session.status().message == "")
 
 
+def test_a_message_never_shows_the_camera_itself(engines: dict[str, FakeEngine]) -> None:
+    engines["test"] = FakeEngine(lambda rgb: np.full_like(rgb, 40))
+    source = PushSource("phone", silence_s=0.3)
+    with session_of(source) as session:
+        slot = session.subscribe("test")
+        source.push(lambda: np.full((480, 640, 3), 240, np.uint8), time.monotonic())
+        painted = next_frame(slot, lambda frame: not frame.is_message)
+        message = next_frame(slot, lambda frame: frame.is_message)
+
+    assert painted.output.max() == 40
+    for picture in (message.input, message.output):
+        assert 0 < picture[:200].mean() < 40  # above the text
+
+
 def test_a_stream_that_is_killed_is_told_on_the_picture_and_found_again(engines: dict[str, FakeEngine]) -> None:
     server = MjpegServer(lambda number: noise(number, size=(160, 120)))
     source = CameraSource(find_camera(server.url), size=(160, 120), fps=30)

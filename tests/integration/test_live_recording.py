@@ -13,6 +13,7 @@ import pytest
 import realtime.live_session
 import realtime.microphone
 from realtime.errors import InputError, OutputError, UsageError
+from realtime.live_source import PushSource
 from realtime.output_file import OutputFile
 from realtime.video_sink import VideoFileSink
 from tests.live import HearingStream, until
@@ -148,6 +149,30 @@ def test_of_two_who_start_a_recording_at_once_one_is_refused(
         assert [type(error) for error in errors if error] == [UsageError]
         assert len(session.status().sinks) == 1
         assert session.stop_recording() is not None
+
+
+def test_a_recording_to_which_no_picture_came_is_told(engines: dict[str, FakeEngine], tmp_path: Path) -> None:
+    with session_of(PushSource("phone")) as session:
+        session.start_recording(tmp_path / "out.mp4")
+
+        assert session.stop_recording() is None
+        assert session.recording_fault.startswith("the recording has ended: no picture came")
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_recording_that_cannot_be_finished_is_told(
+    engines: dict[str, FakeEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: VideoFileSink) -> None:
+        raise OutputError("cannot write: the disk is full")
+
+    monkeypatch.setattr(VideoFileSink, "finish", fail)
+    with session_of(source_of()) as session:
+        session.start_recording(tmp_path / "out.mp4")
+        until(lambda: (session.status().recording_s or 0) > 0.1)
+        session.stop_recording()
+
+        assert session.status().message == "the recording has ended: cannot write: the disk is full"
 
 
 def test_only_one_recording_at_a_time_and_none_over_a_file(engines: dict[str, FakeEngine], tmp_path: Path) -> None:

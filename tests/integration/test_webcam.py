@@ -83,7 +83,8 @@ def test_an_interrupted_run_finishes_its_recording(
     number: signal.Signals, code: int, clip: Path, identity_style: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "out.mp4"
-    with _start(clip, "--loop", "--record", target, style=identity_style) as run:
+    report = tmp_path / "report.json"
+    with _start(clip, "--loop", "--record", target, "--report", report, style=identity_style) as run:
         until(lambda: (target.exists() and target.stat().st_size > 2000) or run.poll() is not None)
         run.send_signal(number)
         errors = run.communicate(timeout=PATIENCE_S)[1]
@@ -91,6 +92,7 @@ def test_an_interrupted_run_finishes_its_recording(
     assert run.returncode == code
     assert errors.strip().splitlines()[-1] == "stylize-webcam: stopped"
     assert len(read_frames(target)) > 1
+    assert json.loads(report.read_text())["frames"] > 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits")
@@ -116,7 +118,7 @@ def test_a_full_disk_ends_the_recording_with_a_line_and_not_the_run(
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )  # fmt: skip
 
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert "the recording has ended: cannot write" in done.stderr
     assert "the disk is full" in done.stderr
     assert json.loads((tmp_path / "report.json").read_text())["frames"] > 20
@@ -161,6 +163,7 @@ def test_a_microphone_that_is_not_there_is_told_before_anything_begins(
         (["{clip}", "--record", "{folder}/out.avi"], "must end in .mp4, .mov, .mkv, .webm"),
         (["{clip}", "--record", "{clip}"], "the recording exists"),
         (["{clip}", "--report", "{clip}"], "would overwrite"),
+        (["{clip}", "--record", "{folder}/out.mp4", "--report", "{folder}/out.mp4"], "would overwrite"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line_and_code_2(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from realtime.errors import UsageError
 from realtime.serve_settings import DEFAULT_PORT, ServeSettings, add_serve_options, read_serve_settings
 
 
@@ -18,7 +19,22 @@ def _read(*arguments: str) -> ServeSettings | None:
 
 def test_nothing_is_served_unless_asked() -> None:
     assert _read() is None
-    assert _read("--host", "0.0.0.0") is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--host", "0.0.0.0"),
+        ("--token",),
+        ("--record-folder", "x"),
+        ("--tls-certificate", "x.pem"),
+        ("--tls-key", "x.pem"),
+        ("--serve", "--tls-key", "x.pem"),
+    ],
+)
+def test_an_option_without_the_one_that_it_needs_is_refused(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match=arguments[-2] if len(arguments) > 1 else arguments[0]):
+        _read(*arguments)
 
 
 def test_the_port_may_be_left_out() -> None:

@@ -24,7 +24,7 @@ GREY = np.full((48, 64, 3), 100, np.uint8)
 
 
 def choice(name: str) -> StyleChoice:
-    return StyleChoice(Style(name, name, Path(f"{name}.onnx"), None, None, {}))
+    return StyleChoice(Style(name, name, Path(f"{name}.onnx"), None, None, {"name": name}))
 
 
 def plain(level: int) -> Picture:

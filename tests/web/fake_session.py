@@ -38,6 +38,7 @@ class FakeSession:
         self.controls = LiveControls()
         self.clock = time.monotonic
         self.message = ""
+        self.wanted_style = ""
         self.pictures: list[tuple[str, Picture]] = []
         self.weights: list[float] = []
         self.subscriptions: list[Subscription] = []
@@ -49,6 +50,7 @@ class FakeSession:
         self._rate = RateMeter()
         self._newest: LiveFrame | None = None
         self._recording: tuple[Path, float] | None = None
+        self.recording_fault = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fake session")
 
@@ -83,6 +85,7 @@ class FakeSession:
             dropped=3,
             skipped=0,
             style=self._style,
+            wanted_style=self.wanted_style or self._style,
             is_loading=False,
             engine="OpenVINO cpu bf16",
             frame_size=(WIDTH, HEIGHT),

@@ -51,7 +51,7 @@ def is_grey(tone: tuple[int, int, int]) -> bool:
     return min(tone) > 50 and max(tone) - min(tone) < 12
 
 
-def picture_file(tone: tuple[int, int, int]) -> dict[str, Any]:
+def picture_file(tone: tuple[int, int, int], *, name: str = "waves.png") -> dict[str, Any]:
     buffer = io.BytesIO()
     Image.new("RGB", (320, 240), tone).save(buffer, "PNG")
-    return {"name": "waves.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    return {"name": name, "mimeType": "image/png", "buffer": buffer.getvalue()}

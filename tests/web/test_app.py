@@ -363,5 +363,18 @@ def test_a_failure_of_the_encoder_is_told(client: TestClient, monkeypatch: pytes
     assert (response.status_code, response.json()) == (422, {"error": "the disk is full"})
 
 
+def test_a_recording_without_a_picture_is_none(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end_empty(self: FakeSession) -> None:
+        self.recording_fault = "no picture came"
+
+    monkeypatch.setattr(FakeSession, "stop_recording", end_empty)
+    client.post("/record", json={"on": True})
+
+    response = client.post("/record", json={"on": False})
+
+    assert (response.status_code, response.json()) == (422, {"error": "no picture came"})
+    assert client.get("/recording").status_code == 404
+
+
 def test_an_offer_is_refused_where_pictures_come_from_elsewhere(client: TestClient) -> None:
     assert client.post("/offer", json={"sdp": "v=0"}).status_code == 400

@@ -189,6 +189,78 @@ def test_a_fault_is_told_and_goes_away(page: Page, session: FakeSession) -> None
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
+def test_a_complaint_hides_no_later_fault(page: Page, complaints: list[str], session: FakeSession) -> None:
+    page.get_by_label("Drop a picture here").set_input_files({"name": "a.txt", "mimeType": "", "buffer": b"no picture"})
+    expect(page.get_by_role("alert")).to_contain_text("a.txt")
+    session.message = "the camera is in use by another program"
+
+    expect(page.get_by_role("alert")).to_contain_text("in use by another program")
+    complaints.clear()  # a refusal is an error to the browser
+
+
+def test_the_style_that_was_chosen_stays_chosen_while_it_loads(page: Page, session: FakeSession) -> None:
+    session.wanted_style = "great-wave"
+
+    expect(page.get_by_role("radio", name=load_catalogue()["great-wave"].title)).to_be_checked()
+
+
+def test_the_keyboard_goes_on_after_a_picture_is_removed(page: Page, session: FakeSession) -> None:
+    for name in ("a.png", "b.png"):
+        page.get_by_label("Drop a picture here").set_input_files(picture_file((200, 30, 30), name=name))
+        expect(page.get_by_role("slider", name=f"Share of {name}")).to_be_visible()
+
+    page.get_by_role("button", name="Remove a.png").press("Enter")
+    expect(page.get_by_role("button", name="Remove b.png")).to_be_focused()
+    page.get_by_role("button", name="Remove b.png").press("Enter")
+    expect(page.locator("#file")).to_be_focused()
+
+
+def test_pages_that_nobody_sees_take_no_connection(
+    any_style: None, start: Start, open_page: Callable[[WebServer], Page], session: FakeSession
+) -> None:
+    server = start()
+    for _ in range(3):  # each holds two of the six connections that a browser keeps to one address
+        hidden = open_page(server)
+        hidden.evaluate(
+            "() => { Object.defineProperty(document, 'hidden', { value: true });"
+            " document.dispatchEvent(new Event('visibilitychange')); }"
+        )
+
+    open_page(server).get_by_role("switch", name="Mirror").click()
+
+    wait_until(lambda: session.controls.mirror)
+
+
+def test_another_run_at_the_same_address_is_noticed(
+    start: Start, open_page: Callable[[WebServer], Page], complaints: list[str]
+) -> None:
+    server = start()
+    page = open_page(server)
+    expect(page.get_by_role("button", name="Use this browser’s camera")).to_be_hidden()
+    server.close()
+    expect(page.get_by_role("alert")).to_contain_text("connection to Stylecast is lost")
+
+    start(port=server.port, camera=PushSource())
+
+    expect(page.get_by_role("button", name="Use this browser’s camera")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    complaints.clear()
+
+
+def test_a_run_with_another_token_asks_for_its_link(
+    start: Start, open_page: Callable[[WebServer], Page], complaints: list[str]
+) -> None:
+    server = start(asks_token=True)
+    page = open_page(server)
+    server.close()
+    expect(page.get_by_role("alert")).to_contain_text("connection to Stylecast is lost")
+
+    start(port=server.port, asks_token=True)
+
+    expect(page.get_by_role("alert")).to_contain_text("open the link", timeout=10_000)
+    complaints.clear()
+
+
 def test_a_server_that_has_ended_is_told(
     start: Start, open_page: Callable[[WebServer], Page], complaints: list[str]
 ) -> None:

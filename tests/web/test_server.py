@@ -72,6 +72,21 @@ def test_an_upload_that_stops_halfway_is_cut_off(
         assert b" 408 " in client.recv(1000)
 
 
+def test_a_change_that_comes_slowly_takes_no_other_one_back(
+    start: Start, session: FakeSession, clients: Clients
+) -> None:
+    server = start()
+    head = f"POST /controls HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nOrigin: http://127.0.0.1:{server.port}\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) as slow:
+        slow.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 15\r\n\r\n".encode())
+        time.sleep(0.2)  # the server waits for the rest
+        assert clients.post(server, "/controls", {"strength": 0.3}).status == 200
+        slow.sendall(b'{"mirror":true}')
+
+        assert b" 200 " in slow.recv(1000)
+    assert (session.controls.mirror, session.controls.strength) == (True, 0.3)
+
+
 def test_an_upload_that_is_longer_than_it_said_is_cut_off(start: Start, any_style: None) -> None:
     server = start()
     with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) as client:

@@ -6,6 +6,11 @@ import { Feed, drawFrame } from "./feed.js";
 const COMPARE_KEY = "stylecast-compare";
 // Between changes of a slider that is being dragged: below the rate that the server allows.
 const PAUSE_MS = 40;
+// A server that is busy compiling takes a second; one that says nothing for this long does not hear us at all: browsers
+// keep few connections to one address, and each open page holds two.
+const ANSWER_TIMEOUT_MS = 10_000;
+const UPLOAD_TIMEOUT_MS = 120_000;
+const RETRY_MS = 1000;
 const byId = (id) => document.getElementById(id);
 
 const picture = byId("picture");
@@ -16,18 +21,21 @@ const feed = new Feed((frame) => drawFrame(picture, frame, compare.value / 100))
 
 let description = null;
 let state = null;
-let isConnected = true;
+let lost = ""; // why nothing is heard of the server
 let complaint = ""; // what the last request was refused for
 
 // Talking to the server
 
 async function post(path, content, { type = "application/json" } = {}) {
-  const body = type === "application/json" ? JSON.stringify(content) : content;
+  const isJson = type === "application/json";
+  const body = isJson ? JSON.stringify(content) : content;
+  const signal = AbortSignal.timeout(isJson ? ANSWER_TIMEOUT_MS : UPLOAD_TIMEOUT_MS);
   let response;
   try {
-    response = await fetch(path, { method: "POST", headers: { "Content-Type": type }, body });
-  } catch {
-    throw new Error("Stylecast does not answer.");
+    response = await fetch(path, { method: "POST", headers: { "Content-Type": type }, body, signal });
+  } catch (error) {
+    const isLate = error.name === "TimeoutError";
+    throw new Error(`Stylecast does not answer.${isLate ? " If many pages of it are open here, close some." : ""}`);
   }
   const answer = await response.json().catch(() => ({ error: `The request was refused (${response.status}).` }));
   if (!response.ok) throw new Error(answer.error);
@@ -167,7 +175,8 @@ function render() {
 }
 
 function renderMessage() {
-  const text = complaint || (isConnected ? (state?.message ?? "") : "The connection to Stylecast is lost; trying again …");
+  // An old complaint must not hide what has happened since, nor a lasting fault the complaint.
+  const text = [complaint, lost || state?.message].filter(Boolean).join("\n");
   const message = byId("message");
   if (message.textContent !== text) message.textContent = text;
   message.hidden = !text;
@@ -191,12 +200,25 @@ function renderControl(input) {
 
 function renderPictures() {
   const list = byId("mix");
-  const shown = [...list.children].map((item) => item.dataset.id).join();
-  if (shown !== state.pictures.map(({ id }) => id).join()) list.replaceChildren(...state.pictures.map(pictureItem));
+  // What stays is left alone: a slider in it may be being dragged.
+  for (const item of [...list.children]) {
+    if (!state.pictures.some(({ id }) => id === item.dataset.id)) removeItem(item);
+  }
+  for (const picture of state.pictures) {
+    if (!list.querySelector(`[data-id="${CSS.escape(picture.id)}"]`)) list.append(pictureItem(picture));
+  }
   for (const { id, weight } of state.pictures) {
     const input = list.querySelector(`[data-id="${CSS.escape(id)}"] input`);
     if (!mix.isSending) input.value = weight;
   }
+}
+
+// The keyboard goes on with the next picture, or with the field for another one.
+function removeItem(item) {
+  const hadFocus = item.contains(document.activeElement);
+  const next = item.nextElementSibling ?? item.previousElementSibling;
+  item.remove();
+  if (hadFocus) (next?.querySelector("button") ?? byId("file")).focus();
 }
 
 function pictureItem({ id, name }) {
@@ -310,16 +332,63 @@ function listen() {
     event.preventDefault();
     if (description?.takesPictures) takeFile(event.dataTransfer.files[0]);
   });
-  const events = new EventSource("/events");
-  events.addEventListener("message", (event) => {
-    isConnected = true;
-    state = JSON.parse(event.data);
-    render();
-  });
-  events.addEventListener("error", () => {
-    isConnected = false;
-    render();
-  });
+}
+
+// Hears of the state while the page is to be seen; a hidden one would only hold a connection.
+class Events {
+  #source = null;
+
+  start() {
+    document.addEventListener("visibilitychange", () => this.#follow());
+    this.#follow();
+  }
+
+  #follow() {
+    if (document.hidden) {
+      this.#source?.close();
+      this.#source = null;
+    } else if (!this.#source) {
+      this.#open();
+    }
+  }
+
+  #open() {
+    const source = new EventSource("/events");
+    this.#source = source;
+    source.addEventListener("message", async (event) => {
+      state = JSON.parse(event.data);
+      if (lost && (await isAnother())) location.reload();
+      lost = "";
+      render();
+    });
+    source.addEventListener("error", async () => {
+      lost = "The connection to Stylecast is lost; trying again …";
+      render();
+      if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      if (await isShutOut()) lost = "Stylecast has been started anew: open the link that it has printed.";
+      render();
+      setTimeout(() => {
+        if (this.#source !== source) return;
+        this.#source = null;
+        this.#follow();
+      }, RETRY_MS);
+    });
+  }
+}
+
+async function readDescription() {
+  return (await fetch("/description")).json();
+}
+
+// Whether another run of Stylecast answers now, which may have other styles and another source.
+async function isAnother() {
+  const found = await readDescription().catch(() => description);
+  return description !== null && JSON.stringify(found) !== JSON.stringify(description);
+}
+
+async function isShutOut() {
+  const response = await fetch("/description").catch(() => null);
+  return response?.status === 401;
 }
 
 let shownView = null;
@@ -331,7 +400,8 @@ function showFeed() {
 }
 
 listen();
+new Events().start();
 showFeed();
-description = await (await fetch("/description")).json();
+description = await readDescription();
 build();
 render();
