@@ -14,7 +14,7 @@ from export.start import initial_of
 from realtime.command import Interrupts, make_parser, path_argument, print_output, run_command
 from realtime.errors import StylizeError
 from realtime.output_file import OutputFile, require_paths, write_error
-from realtime.settings import DEFAULT_STYLE, size_px
+from realtime.settings import DEFAULT_STYLE, size_px, time_s
 from training.backbone_option import add_backbone_option
 
 if TYPE_CHECKING:
@@ -51,6 +51,14 @@ def _parser() -> argparse.ArgumentParser:
         help="short side at which frames are learned, at most that of video and key frames; 'full' is theirs "
         "[%(default)s]",
     )
+    add(
+        "--from",
+        type=time_s,
+        dest="from_s",
+        metavar="TIME",
+        help="learn the motion of the video from here on [its start]",
+    )
+    add("--to", type=time_s, dest="to_s", metavar="TIME", help="to here (12.5 or 0:01:02.5) [its end]")
     add("--start", default=DEFAULT_STYLE, metavar="STYLE", help="style to start from, or none [%(default)s]")
     add("--vgg", type=path_argument, metavar="FILE", help="VGG19 as safetensors [torchvision's, downloaded once]")
     add_backbone_option(parser)
@@ -66,7 +74,9 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
 
     interrupts.check()
     initial = initial_of(options.start)
-    footage = read_footage(options.video, options.keyframes, size_px=options.size)
+    footage = read_footage(
+        options.video, options.keyframes, size_px=options.size, start_s=options.from_s, end_s=options.to_s
+    )
     if options.run is not None:
         model = _train(options, footage, initial, options.run)
     else:

@@ -1,15 +1,17 @@
 """Read a video and key frames of it as the footage of a few-shot training."""
 
 from collections.abc import Callable
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from realtime.clip_survey import survey_clip
 from realtime.errors import InputError, UsageError
-from realtime.keyframe_folder import find_keyframes, read_turned
+from realtime.keyframe_folder import find_keyframes, learned_size_px, read_turned
 from realtime.motion import MotionEstimator, valid_mask
-from realtime.scene_cut import SceneCutDetector
 from realtime.settings import SIZE_MIN_PX
 from realtime.video_info import VideoInfo
 from realtime.video_source import VideoFileSource
@@ -19,8 +21,17 @@ from training.footage import Footage, Moment, Picture, StylizedFrame
 MOMENTS_MAX = 64
 
 
-def read_footage(video: Path, keyframes: Path, *, size_px: int | None) -> Footage:
+def read_footage(
+    video: Path,
+    keyframes: Path,
+    *,
+    size_px: int | None,
+    start_s: Fraction | None = None,
+    end_s: Fraction | None = None,
+) -> Footage:
     """Return the key frames of a folder with their frames, and up to `MOMENTS_MAX` moments spread over the video.
+
+    Moments are of the part from `start_s` to `end_s`, key frames of the whole video.
 
     The short side is that of the video or of the smallest key frame, whichever is smaller, and at most `size_px` if
     given. All are as the network will see them, with the pixel aspect and orientation of the coded frames.
@@ -30,24 +41,22 @@ def read_footage(video: Path, keyframes: Path, *, size_px: int | None) -> Footag
             together.
         UsageError: the frames would be too small.
     """
-    with VideoFileSource(video) as source:
-        info = source.info
-        times_s = [frame.pts_s for frame in source]
-    placed = find_keyframes(keyframes, [time_s - times_s[0] for time_s in times_s])
-    pictures = {number: read_turned(path, info) for number, path in placed.items()}
-    sides = [info.width, info.height, *(side for picture in pictures.values() for side in picture.shape[:2])]
-    scaled = _scaler(info, min([*sides, size_px] if size_px else sides))
-    earlier_numbers = set(np.linspace(0, max(0, len(times_s) - 2), MOMENTS_MAX).round().astype(int).tolist())
+    survey = survey_clip(video)
+    placed = find_keyframes(keyframes, survey.times_s)
+    with VideoFileSource(video, start_s=start_s, end_s=end_s) as source:
+        info, numbers = source.info, survey.range_of(source)
+    scaled = _scaler(info, learned_size_px(info, placed.values(), size_px=size_px))
+    last = max(numbers.start, numbers.stop - 2)
+    earlier_numbers = set(np.linspace(numbers.start, last, MOMENTS_MAX).round().astype(int).tolist())
     stylized, moments = [], []
     with VideoFileSource(video) as source:
-        motion, cuts = MotionEstimator(), SceneCutDetector()
+        motion = MotionEstimator()
         earlier: Picture | None = None
-        for frame in source:
+        for frame in islice(source, max(numbers.stop, *(number + 1 for number in placed))):
             later = scaled(frame.rgb)
-            if frame.index in pictures:
-                stylized.append(StylizedFrame(frame.index, later, scaled(pictures[frame.index])))
-            is_cut = cuts.is_cut(_grey(later))
-            if earlier is not None and frame.index - 1 in earlier_numbers and not is_cut:
+            if frame.index in placed:
+                stylized.append(StylizedFrame(frame.index, later, scaled(read_turned(placed[frame.index], info))))
+            if earlier is not None and frame.index - 1 in earlier_numbers and frame.index not in survey.scenes:
                 moments.append(_moment(motion, frame.index - 1, earlier, later))
             earlier = later
     if not moments:

@@ -13,6 +13,7 @@ from PIL import Image
 from export.video_still import read_still
 from realtime.batch import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from realtime.errors import InputError, OutputError, UsageError
+from realtime.keyframe_folder import RECORD_NAME
 from realtime.output_file import OutputFile, require_suffix, write_error
 from realtime.picture import SAVE_OPTIONS, Picture, over_white, read_picture, write_picture
 from training.keyframe import Keyframe
@@ -22,6 +23,15 @@ PLOT_SUFFIXES = (".png", ".svg")
 
 def read_image(path: Path) -> Image.Image:
     return Image.fromarray(over_white(read_picture(path)))
+
+
+def read_mask(path: Path) -> Image.Image:
+    """Return a mask, black where it is transparent: nothing was painted there."""
+    picture = read_picture(path)
+    if picture.alpha is None:
+        return Image.fromarray(picture.rgb)
+    levels = picture.rgb.astype(np.float32) * (picture.alpha[..., np.newaxis] / np.float32(255))
+    return Image.fromarray(levels.round().astype(np.uint8))
 
 
 def read_content(options: argparse.Namespace) -> Image.Image:
@@ -91,13 +101,15 @@ def require_files(options: argparse.Namespace) -> None:
         raise UsageError("output, report, plots and state must be other files than the inputs, and different ones")
     # A run that is continued writes its last files again.
     continues = options.resume is not None and (options.is_series or options.resume.exists())
-    written_before = [] if continues else [*([] if options.is_series else [options.output]), *sides]
+    has_begun = continues and (not options.is_series or (options.output / RECORD_NAME).exists())
+    written_before = [] if has_begun else [*([] if options.is_series else [options.output]), *sides]
     taken = [path for path in written_before if path.exists()]
     if options.is_series and options.output.exists():
         if not options.output.is_dir():
             raise UsageError(f"{options.output} is a file; --auto and --frames need a folder for their pictures")
         taken += [] if continues else sorted(options.output.glob("*.png"))
     if options.preview_every and not continues:
-        taken += options.output.parent.glob(f"{glob.escape(options.output.stem)}-*x*-[0-9][0-9][0-9][0-9]*.png")
+        stem = options.output.resolve().stem
+        taken += options.output.parent.glob(f"{glob.escape(stem)}-*x*-[0-9][0-9][0-9][0-9]*.png")
     if taken and not options.overwrite:
         raise UsageError(f"the output exists: {taken[0]}; add --overwrite to replace it")

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from export.keyframe_course import Course
-from export.keyframe_files import load_state, read_image, save_image, save_state, write_whole
+from export.keyframe_files import load_state, read_image, read_mask, save_image, save_state, write_whole
 from export.keyframe_options import STATE_INTERVAL, settings_of
 from realtime.command import print_output
 from realtime.errors import InputError, StylizeError, UsageError
@@ -46,7 +46,7 @@ class KeyframeJob:
         if self._vgg is not None:
             self._vgg.to(device)
         self._styles = [(read_image(Path(path)), share) for path, share in options.styles]
-        self._masks = [read_image(path) for path in options.masks]
+        self._masks = [read_mask(path) for path in options.masks]
 
     def open(self, content: Image.Image, *, start: Image.Image | None) -> Keyframe:
         """Prepare the optimisation of one picture. Raises UsageError where pictures and settings do not fit."""

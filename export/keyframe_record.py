@@ -19,7 +19,7 @@ from realtime.picture import READ_SUFFIXES
 def begin_series(job: KeyframeJob, numbers: Sequence[int], outputs: Sequence[Path]) -> None:
     """Write the record of a series, or check that of one that goes on (`--resume`).
 
-    `outputs` are the pictures of the frames `numbers`.
+    `outputs` are the pictures of the frames `numbers`. Those of a series that does not go on are removed.
 
     Raises:
         UsageError: the folder holds pictures of something else.
@@ -41,6 +41,10 @@ def begin_series(job: KeyframeJob, numbers: Sequence[int], outputs: Sequence[Pat
                 f"{options.output} holds pictures that were painted with other values of: {', '.join(differences)}; "
                 "give another folder"
             )
+    elif not options.resume:
+        # What is to be painted anew must not pass for it, should this run be stopped and continued.
+        for picture in pictures:
+            picture.unlink()
     write_whole(path, lambda part: _write(part, made_of), overwrite=True)
 
 

@@ -46,7 +46,10 @@ def make_series(
     options = job.options
     options.output.mkdir(exist_ok=True)
     numbers = options.frames or _chosen(options, interrupts)
+    if options.frames:
+        _require_frame(options.content, numbers[-1], check=interrupts.check)
     outputs = {number: options.output / f"{number:0{NAME_DIGITS}}.png" for number in numbers}
+    folder_name = options.output.resolve().name
     begin_series(job, numbers, list(outputs.values()))
     painted: Image.Image | None = None
     for frame in _frames(options.content, numbers, follows=options.start == "previous", check=interrupts.check):
@@ -59,7 +62,7 @@ def make_series(
         carried = frame.carrier.carry(painted) if frame.carrier and painted else None
         keyframe = job.open(frame.content, start=carried or start)
         interrupts.hold()
-        previews = options.output.with_name(f"{options.output.name}-{output.name}")
+        previews = options.output.resolve().with_name(f"{folder_name}-{output.name}")
         figures = job.make(
             keyframe,
             frame.content,
@@ -79,6 +82,18 @@ def make_series(
         painted = read_image(output)
 
 
+def _require_frame(path: Path, number: int, *, check: Callable[[], None]) -> None:
+    """Refuse a video that ends before frame `number`, rather than when the frames before it are painted."""
+    last = -1
+    with VideoFileSource(path) as source:
+        for _ in source.pictures():
+            check()
+            last += 1
+            if last == number:
+                return
+    raise InputError(f"{path} has no frame {number}; its last one is {last}")
+
+
 def _chosen(options: argparse.Namespace, interrupts: Interrupts) -> list[int]:
     survey = survey_clip(options.content, check_stop=interrupts.check)
     scenes = survey.scenes_in(range(len(survey.times_s)))
@@ -88,7 +103,6 @@ def _chosen(options: argparse.Namespace, interrupts: Interrupts) -> list[int]:
 def _frames(path: Path, numbers: list[int], *, follows: bool, check: Callable[[], None]) -> Iterator[SeriesFrame]:
     """Yield the frames of `numbers`, upright; the video between them is looked at only if the next one `follows`."""
     carrier: StartCarrier | None = None
-    last = 0
     with VideoFileSource(path) as source:
         for frame in source:
             check()
@@ -102,5 +116,3 @@ def _frames(path: Path, numbers: list[int], *, follows: bool, check: Callable[[]
                 carrier = StartCarrier(picture) if follows else None
             if frame.index >= numbers[-1]:
                 return
-            last = frame.index
-    raise InputError(f"{path} has no frame {numbers[-1]}; its last one is {last}")

@@ -69,7 +69,8 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     settings, controls = read_options(options, Settings), read_options(options, Controls)
     with paths_in_use():
         pairs, single = plan_paths(options.paths, VIDEOS, command="stylize-video", overwrite=settings.overwrite)
-        used = [*map(Path, settings.style), *chain.from_iterable(pairs)]
+        named = [name for name in (settings.gatys, settings.vgg) if name is not None]
+        used = [*map(Path, (*settings.style, *named)), *chain.from_iterable(pairs)]
         if options.report is not None:
             require_side_file("report", options.report, used)
         if options.plot is not None:

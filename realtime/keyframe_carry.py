@@ -165,8 +165,13 @@ class KeyframePainter:
                     spool.get(step.rgb), back=_read_motion(spool, step.back), forth=_read_motion(spool, step.forth)
                 )
                 there = _read_map(spool, from_right[number])
-                passed = (number - span.first) / (span.end - span.first)
+                passed = self._passed(span, number)
                 yield blend(carried(left, here), carried(right, there), (here.trust, there.trust), passed=passed)
+
+    def _passed(self, span: _Span, number: int) -> float:
+        """Return how much of the time between the key frames of a span has passed at a frame, 0..1."""
+        begin_s, now_s, end_s = (self._survey.times_s[each] for each in (span.first, number, span.end))
+        return float((now_s - begin_s) / (end_s - begin_s))
 
     def _look_ahead(
         self, span: _Span, motion: "_Motion", spool: ArraySpool

@@ -6,7 +6,7 @@ from does not matter.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -91,6 +91,18 @@ def read_turned(path: Path, info: VideoInfo) -> NDArray[np.uint8]:
             f"{info.width}x{info.height} (shown {float(shown):.2f} to 1); key frames are whole frames, not cut"
         )
     return stored
+
+
+def learned_size_px(info: VideoInfo, keyframes: Iterable[Path], *, size_px: int | None) -> int:
+    """Return the short side at which key frames are learned: no more than video or key frames have.
+
+    Raises:
+        InputError: a key frame cannot be read.
+    """
+    # One after the other: hundreds of them would fill the memory.
+    sides = [min(read_turned(path, info).shape[:2]) for path in keyframes]
+    learned_px: int = min(info.width, info.height, *sides, *([size_px] if size_px else []))
+    return learned_px
 
 
 def _frame_number(path: Path, times_s: Sequence[Fraction]) -> int:

@@ -70,6 +70,10 @@ def _require_folder(folder: Path) -> None:
 
 
 def _suitable_count(survey: ClipSurvey, scenes: Sequence[range]) -> int:
-    """Return how many key frames suit a clip: one for every `KEYFRAME_INTERVAL_S` begun of each scene."""
+    """Return how many key frames suit a clip: one for every `KEYFRAME_INTERVAL_S` begun of each scene.
+
+    Slow ones, such as slide shows, have fewer frames than that.
+    """
     lengths_s = [survey.times_s[scene[-1]] - survey.times_s[scene[0]] for scene in scenes]
-    return min(KEYFRAMES_MAX, sum(int(length_s // KEYFRAME_INTERVAL_S) + 1 for length_s in lengths_s))
+    counts = [int(length_s // KEYFRAME_INTERVAL_S) + 1 for length_s in lengths_s]
+    return min(KEYFRAMES_MAX, sum(min(len(scene), count) for scene, count in zip(scenes, counts, strict=True)))

@@ -13,11 +13,12 @@ from pathlib import Path
 from .carry_choice import CarryScore, require_comparison, style_distance
 from .child_command import require_torch, run_child
 from .clip_survey import ClipSurvey, survey_clip
-from .errors import UsageError
+from .errors import InputError, UsageError
 from .job_report import JobListener, JobReport
-from .keyframe_folder import find_keyframes, read_turned
+from .keyframe_folder import find_keyframes, learned_size_px
 from .keyframe_painting import paint_keyframes
 from .output_file import OutputFile, write_error
+from .picture import read_picture
 from .settings import Controls, Settings
 from .style_choice import StyleChoice, choose_style
 from .video_job import VideoJobs
@@ -55,6 +56,11 @@ class KeyframeRun:
             require_torch(f"--carry {settings.carry}")
         if settings.carry == "auto":
             require_comparison()
+        # Before the video is looked through, which takes minutes.
+        if settings.gatys is not None:
+            read_picture(Path(settings.gatys))
+        if settings.vgg is not None and not Path(settings.vgg).is_file():
+            raise InputError(f"there is no file --vgg {settings.vgg}")
         self._settings = settings
         self._controls = controls
         self._check_stop = check_stop
@@ -80,7 +86,10 @@ class KeyframeRun:
             with _failure_told(listener, input_path):
                 survey = survey_clip(input_path, check_stop=self._check_stop)
                 pictures = find_keyframes(keyframes, survey.times_s)
-                size_px = self._learned_size_px(input_path, pictures)
+                with VideoFileSource(input_path) as source:
+                    info = source.info
+                wanted_px = self._settings.size or FEW_SHOT_SIZE_PX
+                size_px = learned_size_px(info, pictures.values(), size_px=wanted_px)
                 network = self._train(input_path, keyframes, Path(name, "few-shot.onnx"))
             # The network paints strokes of the size that it was shown.
             run = KeyframeRun(replace(settings, size=size_px), self._controls, check_stop=self._check_stop)
@@ -89,17 +98,12 @@ class KeyframeRun:
             ways: dict[str, StyleChoice | Path] = {"flow": keyframes, "few-shot": network}
             return run._better(ways, input_path, output_path, survey, pictures, listener)
 
-    def _learned_size_px(self, input_path: Path, pictures: Mapping[int, Path]) -> int:
-        """Return the short side at which key frames are learned: no more than video or key frames have."""
-        with VideoFileSource(input_path) as source:
-            info = source.info
-        sides = [side for path in pictures.values() for side in read_turned(path, info).shape[:2]]
-        size_px: int = min(self._settings.size or FEW_SHOT_SIZE_PX, info.width, info.height, *sides)
-        return size_px
-
     def _train(self, input_path: Path, keyframes: Path, model: Path) -> StyleChoice:
         size_px = self._settings.size or FEW_SHOT_SIZE_PX
         arguments = [str(input_path), str(keyframes), "-o", str(model), "--size", str(size_px), *self._vgg()]
+        # What of a film is not to be made need not be learned.
+        for option, limit_s in (("--from", self._settings.start), ("--to", self._settings.end)):
+            arguments += [option, f"{float(limit_s):.6f}"] if limit_s is not None else []
         # Beside the model, so that nothing of it is left even if the child has to be killed.
         arguments += ["--run", str(model.with_suffix(""))]
         run_child("export.cli_few_shot", arguments, purpose="training on the key frames")
@@ -121,11 +125,13 @@ class KeyframeRun:
         pictures: Mapping[int, Path],
         listener: JobListener,
     ) -> JobReport:
-        """Carry in all `ways` and keep what measures best."""
+        """Carry in all `ways` and keep what measures best; without a split, of which half is the input."""
         with VideoFileSource(input_path, start_s=self._settings.start, end_s=self._settings.end) as source:
             numbers = survey.range_of(source)
         tries: dict[str, tuple[JobReport, CarryScore]] = {}
-        trial = KeyframeRun(replace(self._settings, measure=True), self._controls, check_stop=self._check_stop)
+        is_split = self._settings.split is not None
+        settings = replace(self._settings, measure=True, split=None)
+        trial = KeyframeRun(settings, self._controls, check_stop=self._check_stop)
         with tempfile.TemporaryDirectory(prefix="stylecast-") as folder:
             for name, style in ways.items():
                 path = Path(folder) / f"{name}{output_path.suffix}"
@@ -133,7 +139,14 @@ class KeyframeRun:
                 distance = style_distance(input_path, path, pictures, survey=survey, numbers=numbers)
                 tries[name] = report, CarryScore(_warping_ratio(report), distance)
             best = min(tries, key=lambda name: tries[name][1].total)
-            _take(Path(folder) / f"{best}{output_path.suffix}", output_path, overwrite=self._settings.overwrite)
+            made = Path(folder) / f"{best}{output_path.suffix}"
+            if is_split:
+                made.unlink()
+                run = KeyframeRun(
+                    replace(settings, split=self._settings.split), self._controls, check_stop=self._check_stop
+                )
+                tries[best] = run._job(ways[best], input_path, made, _Trial(listener)), tries[best][1]
+            _take(made, output_path, overwrite=self._settings.overwrite)
         figures = "; ".join(f"{name}: {score}" for name, (_, score) in tries.items())
         chosen = tries[best][0]
         report = replace(

@@ -1,5 +1,6 @@
 """A video and its key frames become pairs of pictures that belong together, as the network will see them."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,17 @@ def test_of_a_long_video_some_moments_are_kept_from_all_of_it(tmp_path: Path, mo
 
     assert [moment.number for moment in footage.moments] == [0, 5, 10]
     assert footage.keyframes[0].number == 7
+
+
+def test_moments_of_a_part_are_kept_with_all_key_frames(tmp_path: Path) -> None:
+    keyframes = _keyframes(tmp_path / "keys", 2, 17)
+
+    footage = read_footage(
+        _video(tmp_path / "in.mp4"), keyframes, size_px=540, start_s=Fraction("0.12"), end_s=Fraction("0.28")
+    )
+
+    assert [moment.number for moment in footage.moments] == [3, 4, 5]
+    assert [each.number for each in footage.keyframes] == [2, 17]
 
 
 @pytest.mark.parametrize(

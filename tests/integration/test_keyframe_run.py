@@ -34,9 +34,9 @@ def main():
         parser.add_argument(name)
     options = parser.parse_args()
     print("painting 1 of 1", file=sys.stderr, flush=True)
-    if options.style == "fails":
+    if Path(options.style).stem == "fails":
         return "stylize-keyframe: the weights of VGG19 may be damaged"
-    if options.style == "waits":
+    if Path(options.style).stem == "waits":
         Path(os.environ["CHILD"]).write_text(str(os.getpid()))
         time.sleep(60)
     Path(options.o, "series.json").touch()
@@ -52,6 +52,7 @@ def main():
     assert os.listdir(sys.argv[2])
     assert sys.argv[-2] == "--run"
     assert os.path.dirname(sys.argv[-1]) == os.path.dirname(sys.argv[4]), "it would be left if this is killed"
+    print("learns", *sys.argv[1:], file=sys.stderr)
     shutil.copy(os.environ["TRAINED"], sys.argv[4])
 """
 
@@ -79,6 +80,8 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invert_style: Pat
     monkeypatch.setenv("TRAINED", str(invert_style))
     monkeypatch.setenv("CHILD", str(tmp_path / "child"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for name in ("style", "fails", "waits"):
+        Image.new("RGB", (16, 16)).save(tmp_path / f"{name}.png")
     return package
 
 
@@ -95,7 +98,9 @@ def test_key_frames_are_painted_carried_and_kept(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = tmp_path / "kept"
-    arguments = ["--gatys", "style.jpg", "--gatys-keyframes", "2", "--keep-keyframes", str(kept), "--vgg", "vgg.bin"]
+    (tmp_path / "vgg.bin").touch()
+    painted = ["--gatys", str(tmp_path / "style.png"), "--gatys-keyframes", "2", "--keep-keyframes", str(kept)]
+    arguments = [*painted, "--vgg", str(tmp_path / "vgg.bin")]
 
     assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
 
@@ -112,7 +117,16 @@ def test_only_frames_of_the_range_are_painted_and_the_first_reaches_back_to_its_
     clip: Path, tmp_path: Path
 ) -> None:
     kept = tmp_path / "kept"
-    arguments = ["--gatys", "style.jpg", "--keep-keyframes", str(kept), "--start", "0.08", "--end", "0.2"]
+    arguments = [
+        "--gatys",
+        str(tmp_path / "style.png"),
+        "--keep-keyframes",
+        str(kept),
+        "--start",
+        "0.08",
+        "--end",
+        "0.2",
+    ]
 
     assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
 
@@ -130,7 +144,7 @@ def test_a_folder_of_something_else_is_refused_and_one_of_an_earlier_run_is_not(
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "notes.txt").touch()
-    arguments = ["--gatys", "style.jpg", "--keep-keyframes", str(kept), *OPTIONS]
+    arguments = ["--gatys", str(tmp_path / "style.png"), "--keep-keyframes", str(kept), *OPTIONS]
 
     assert main([str(clip), str(tmp_path / "out.mp4"), *arguments]) == 2
     assert "holds no series.json of an earlier run" in capsys.readouterr().err
@@ -143,7 +157,7 @@ def test_a_folder_of_something_else_is_refused_and_one_of_an_earlier_run_is_not(
 def test_a_painter_that_fails_is_told_in_its_own_words(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(clip), str(tmp_path / "out.mp4"), "--gatys", "fails", *OPTIONS]) == 1
+    assert main([str(clip), str(tmp_path / "out.mp4"), "--gatys", str(tmp_path / "fails.png"), *OPTIONS]) == 1
 
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("stylize-video: painting the key frames failed")
@@ -151,14 +165,56 @@ def test_a_painter_that_fails_is_told_in_its_own_words(
     assert not (tmp_path / "out.mp4").exists()
 
 
-@pytest.mark.parametrize("options", [["--gatys", "fails"], ["--gatys", "style.jpg", "--codec", "none-such"]])
+@pytest.mark.parametrize("options", [["fails.png"], ["style.png", "--codec", "none-such"]])
 @pytest.mark.usefixtures("stand_ins")
 def test_programs_hear_once_of_a_failure_before_the_job(
     options: list[str], clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(clip), str(tmp_path / "out.mp4"), *options, *OPTIONS, "--progress", "json"]) != 0
+    picture, *more = options
+    gatys = ["--gatys", str(tmp_path / picture), *more]
+
+    assert main([str(clip), str(tmp_path / "out.mp4"), *gatys, *OPTIONS, "--progress", "json"]) != 0
 
     assert "".join(capsys.readouterr()).count('"event": "failed"') == 1
+
+
+@pytest.mark.parametrize("options", [["--gatys", "none.png"], ["--gatys", "style.png", "--vgg", "none.bin"]])
+@pytest.mark.usefixtures("stand_ins")
+def test_a_file_that_is_not_there_is_told_before_the_video_is_read(
+    options: list[str],
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("realtime.keyframe_painting.survey_clip", lambda *_, **__: pytest.fail("it was read"))
+    monkeypatch.chdir(tmp_path)
+
+    assert main([str(clip), str(tmp_path / "out.mp4"), *options, *OPTIONS]) == 1
+
+    assert options[-1] in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_a_report_overwrites_no_picture_that_is_painted_after(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    style = tmp_path / "style.png"
+
+    assert main([str(clip), str(tmp_path / "o.mp4"), "--gatys", str(style), "--report", str(style), *OPTIONS]) == 2
+
+    assert "would overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_what_of_the_video_is_not_made_is_not_learned(
+    clip: Path, keyframes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--keyframes", str(keyframes), "--carry", "few-shot", "--start", "0.08", "--end", "0.2"]
+
+    assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
+
+    assert "--from 0.080000 --to 0.200000" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("stand_ins")
@@ -200,7 +256,7 @@ def test_nothing_is_painted_for_an_output_that_cannot_be_written(
     output: str, options: list[str], message: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = tmp_path / "kept"
-    arguments = ["--gatys", "style.jpg", "--keep-keyframes", str(kept), *options]
+    arguments = ["--gatys", str(tmp_path / "style.png"), "--keep-keyframes", str(kept), *options]
 
     assert main([str(clip), str(tmp_path / output), *arguments, *OPTIONS]) != 0
 
@@ -208,6 +264,19 @@ def test_nothing_is_painted_for_an_output_that_cannot_be_written(
     assert message in errors
     assert "painting" not in errors
     assert not kept.exists()
+
+
+@pytest.mark.usefixtures("stand_ins", "any_style_catalogue")
+def test_auto_judges_what_is_painted_and_not_the_input_beside_it(clip: Path, keyframes: Path, tmp_path: Path) -> None:
+    notes = []
+    for split in ([], ["--split", "side"]):
+        report = tmp_path / f"report{len(split)}.json"
+        arguments = ["--keyframes", str(keyframes), "--carry", "auto", "--report", str(report), "--overwrite", *split]
+        assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
+        notes.append(json.loads(report.read_text(encoding="utf-8"))["notes"][-1])
+
+    assert notes[0] == notes[1]
+    assert read_frames(tmp_path / "out.mp4")[0].rgb.shape[1] == 2 * SIZE[0]
 
 
 @pytest.mark.usefixtures("stand_ins", "any_style_catalogue")
@@ -243,7 +312,16 @@ def test_a_signal_ends_the_painter_too(clip: Path, tmp_path: Path, stand_ins: Pa
         f"child_command.PACKAGES = {str(stand_ins.parent)!r}; sys.exit(main())"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(clip), str(tmp_path / "out.mp4"), "--gatys", "waits", *OPTIONS],
+        [
+            sys.executable,
+            "-c",
+            code,
+            str(clip),
+            str(tmp_path / "out.mp4"),
+            "--gatys",
+            str(tmp_path / "waits.png"),
+            *OPTIONS,
+        ],
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -268,3 +346,9 @@ def test_one_key_frame_a_scene_and_for_every_two_seconds_is_asked_for(numbers: r
     survey = ClipSurvey(tuple(Fraction(index, 10) for index in range(60)), Fraction(0), (0, 5))
 
     assert _suitable_count(survey, survey.scenes_in(numbers)) == count
+
+
+def test_no_more_key_frames_than_frames_are_asked_for() -> None:
+    survey = ClipSurvey(tuple(Fraction(5 * index) for index in range(5)), Fraction(0), (0,))
+
+    assert _suitable_count(survey, survey.scenes_in(range(5))) == 5

@@ -21,7 +21,7 @@ from realtime.keyframe_folder import find_keyframes, read_keyframe
 from realtime.paced_source import upright
 from realtime.temporal_metric import TemporalMeter
 from realtime.video_info import VideoInfo
-from tests.media import read_frames, streams_of, times, write_clip
+from tests.media import MediaWriter, read_frames, streams_of, times, write_clip
 
 SIZE = (160, 112)
 FRAMES = 13
@@ -235,6 +235,29 @@ def test_a_folder_that_cannot_be_meant_is_told(names: list[str], said: str, tmp_
 
     with pytest.raises(InputError, match=said):
         find_keyframes(tmp_path, [Fraction(index, 25) for index in range(FRAMES)])
+
+
+def test_key_frames_cross_over_in_time_and_not_in_number(tmp_path: Path) -> None:
+    writer = MediaWriter(tmp_path / "in.mkv")
+    writer.video(
+        "ffv1",
+        pixel_format="yuv444p",
+        time_base=Fraction(1, 1000),
+        pts=[*range(0, 240, 40), 4000],
+        size=SIZE,
+        picture=lambda number, size: scene(0),
+    )
+    source = writer.write()
+    (tmp_path / "keys").mkdir()
+    for number, level in ((0, 0), (6, 250)):
+        Image.new("RGB", SIZE, (level,) * 3).save(tmp_path / "keys" / f"{number}.png")
+
+    arguments = [str(tmp_path / "out.mkv"), "--keyframes", str(tmp_path / "keys"), *OUTPUT_OPTIONS]
+    assert main([str(source), *arguments]) == 0
+
+    levels = [frame.rgb.mean() for frame in read_frames(tmp_path / "out.mkv")]
+    assert levels[5] < 0.2 * 250, "a twentieth of the time has passed"
+    assert levels[-1] > 240
 
 
 def test_what_systems_hide_beside_pictures_is_no_key_frame(tmp_path: Path) -> None:

@@ -181,6 +181,22 @@ def test_a_recording_joined_from_two_goes_on_where_its_clock_jumps_back(
     assert any("jumps back" in note for note in read_report()["notes"])
 
 
+def test_the_end_of_a_range_is_found_where_the_clock_has_jumped_back(tmp_path: Path, stylize: Stylize) -> None:
+    parts = []
+    for index in range(2):
+        writer = MediaWriter(tmp_path / f"part{index}.ts")
+        writer.video(pts=range(0, 180000, 18000), time_base=Fraction(1, 90000), max_b_frames=0, rate=Fraction(5))
+        writer.audio(seconds=2)
+        parts.append(writer.write().read_bytes())
+    (tmp_path / "in.ts").write_bytes(b"".join(parts))
+
+    assert stylize(tmp_path / "in.ts", tmp_path / "out.mp4", "--end", "3") == 0
+
+    assert numbers(tmp_path / "out.mp4") == [*range(10), *range(5)]
+    last = streams_of(tmp_path / "out.mp4", "audio")[0].packets[-1]
+    assert abs(last.pts_s + last.duration_s - 3) < 0.1
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_start_and_end_cut_video_and_audio_alike(suffix: str, tmp_path: Path, stylize: Stylize) -> None:
     writer = MediaWriter(tmp_path / f"in{suffix}")

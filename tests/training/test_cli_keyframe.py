@@ -84,6 +84,17 @@ def test_a_mask_keeps_the_content_where_it_is_black(run_keyframe: Run, pictures:
     assert changed[30:].mean() < 0.5 < changed[:15].mean()
 
 
+def test_a_mask_on_transparent_ground_is_black_there(run_keyframe: Run, tmp_path: Path) -> None:
+    levels = np.zeros((32, 40, 4), dtype=np.uint8)
+    levels[:, :20] = 255
+    Image.fromarray(levels).save(tmp_path / "layer.png")
+    Image.fromarray(levels[..., 3]).save(tmp_path / "grey.png")
+    for name in ("layer", "grey"):
+        assert run_keyframe("--mask", tmp_path / f"{name}.png", "-o", tmp_path / f"by-{name}.png") == 0
+
+    assert (tmp_path / "by-layer.png").read_bytes() == (tmp_path / "by-grey.png").read_bytes()
+
+
 def test_measures_are_told_and_reported(run_keyframe: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_keyframe("--report", tmp_path / "report.json") == 0
 

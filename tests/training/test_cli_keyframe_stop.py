@@ -101,6 +101,40 @@ def test_a_stopped_series_goes_on_where_it_was(
     assert json.loads(report.read_text(encoding="utf-8"))["keyframes"] == frames, "nothing is left but their numbers"
 
 
+def test_pictures_of_before_do_not_pass_for_those_that_are_painted_anew(
+    run_keyframe: Run, clip: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series, other = ("--frames", "3,15", "-o", tmp_path / "keys"), (pictures / "2.png",)
+    assert run_keyframe("--frames", "3,15", "-o", tmp_path / "whole", content=clip, styles=other) == 0
+    assert run_keyframe(*series, content=clip) == 0
+    whole_run = Keyframe.run
+
+    def interrupted(keyframe: Keyframe) -> Iterator[Any]:
+        yield next(iter(whole_run(keyframe)))
+        _interrupt()
+        yield from islice(whole_run(keyframe), 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyframe, "run", interrupted)
+        assert run_keyframe(*series, "--overwrite", content=clip, styles=other) == 130
+
+    assert run_keyframe(*series, "--resume", tmp_path / "state.pt", content=clip, styles=other) == 0
+    for name in ("000003.png", "000015.png"):
+        assert (tmp_path / "keys" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_series_that_begins_overwrites_no_report_of_something_else(
+    run_keyframe: Run, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "report.json").write_text("mine")
+    series = ("--frames", "3", "-o", tmp_path / "keys", "--resume", tmp_path / "state.pt")
+
+    assert run_keyframe(*series, "--report", tmp_path / "report.json", content=clip) == 2
+
+    assert "report.json; add --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "report.json").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [

@@ -57,6 +57,19 @@ def test_a_frame_that_the_video_does_not_have_is_told(
     assert run_keyframe("--frames", "3,24", "-o", tmp_path / "keys", content=clip) == 1
 
     assert "has no frame 24; its last one is 23" in capsys.readouterr().err
+    assert not list((tmp_path / "keys").iterdir()), "the right numbers would be another series"
+
+
+def test_the_folder_may_be_the_present_one(
+    run_keyframe: Run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keys").mkdir()
+    monkeypatch.chdir(tmp_path / "keys")
+
+    assert run_keyframe("--frames", "3", "-o", ".", "--preview-every", "2", content=clip) == 0
+
+    assert (tmp_path / "keys" / "000003.png").is_file()
+    assert [path.name for path in tmp_path.glob("keys-*")] == ["keys-000003-43x32-0002.png"]
 
 
 def test_a_series_without_following_starts_from_the_content(run_keyframe: Run, clip: Path, tmp_path: Path) -> None:
