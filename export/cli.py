@@ -11,10 +11,11 @@ from export.graph import TrainedNetwork, load_network
 from export.page import write_pages
 from export.publish import publish
 from export.sample import SCORED_PICTURES, Sample, choose_sample
-from export.scores import SCORED_SIDES_PX, Scored, scores_of
+from export.scores import SCORED_SIDES_PX, Scored, require_scored_kind, scores_of
 from export.style import VARIANTS, ExportedStyle, export_style
-from realtime.catalogue import WEIGHTS_FOLDER
+from realtime.catalogue import MODEL_SUFFIX, WEIGHTS_FOLDER
 from realtime.errors import StylizeError
+from realtime.output_file import OutputFile, require_paths
 from realtime.style_figures import figures_of
 from training.photograph import list_pictures, read_names
 from training.run_folder import NETWORK_FILE
@@ -31,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, SafetensorError, StylizeError) as error:
         print(f"stylize-export: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stylize-export: stopped", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -38,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stylize-export", description=__doc__)
     parser.add_argument("run", type=Path, metavar="DIR", help=f"folder of a training run, with {NETWORK_FILE}")
     parser.add_argument("--output", type=Path, metavar="FILE.onnx", help="write the verified model here, and no card")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing --output")
     parser.add_argument(
         "--publish",
         type=Path,
@@ -76,7 +81,12 @@ def _parser() -> argparse.ArgumentParser:
 def _export(options: argparse.Namespace) -> None:
     if options.publish and not options.pictures:
         raise ValueError("--publish needs --pictures, to score the style against its picture or paintings")
-    trained = load_network(options.run / NETWORK_FILE)
+    network_file = options.run / NETWORK_FILE
+    if options.output:
+        require_paths(network_file, options.output, suffixes=(MODEL_SUFFIX,), overwrite=options.overwrite)
+    trained = load_network(network_file)
+    if options.publish:
+        require_scored_kind(trained.kind)
     photographs = list_pictures(options.photographs)
     names = sorted(read_names(options.scored_list)) if options.scored_list else ()
     scored_side_px = SCORED_SIDES_PX.get(trained.kind)
@@ -84,7 +94,9 @@ def _export(options: argparse.Namespace) -> None:
     exported = export_style(trained.network, sample, precisions=options.variants)
     print_parities(exported)
     if options.output:
-        options.output.write_bytes(exported.model)
+        with OutputFile(options.output, overwrite=options.overwrite) as file:
+            file.part.write_bytes(exported.model)
+            file.take_name()
     if options.publish:
         data = options.data or describe_photographs(len(photographs), options.photographs)
         _publish(options, trained, exported, sample, data)

@@ -16,6 +16,7 @@ from realtime.errors import StylizeError
 from realtime.output_file import OutputFile, require_paths, write_error
 from realtime.settings import DEFAULT_STYLE, size_px, time_s
 from training.backbone_option import add_backbone_option
+from training.option_types import minutes
 
 if TYPE_CHECKING:
     from training.footage import Footage
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of stylised frames, named by number from 0 (000120.png) or time (00-01-02.500.png)",
     )
     add("-o", "--output", type=path_argument, required=True, metavar="FILE.onnx", help="the style")
-    add("--minutes", type=_minutes, default=MINUTES, help="time to train [%(default)g]")
+    add("--minutes", type=minutes, default=MINUTES, help="time to train [%(default)g]")
     add(
         "--size",
         type=size_px,
@@ -127,16 +128,6 @@ def _train(options: argparse.Namespace, footage: "Footage", initial: str, run_fo
     except (OSError, ValueError, SafetensorError, NonFiniteLossError) as error:
         raise StylizeError(str(error)) from error
     return model
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not 0 < minutes < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} must be more than 0")
-    return minutes
 
 
 if __name__ == "__main__":

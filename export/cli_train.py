@@ -18,7 +18,7 @@ from export.card import describe_photographs, make_card
 from export.cli import print_parities
 from export.cli_few_shot import main as learn_keyframes
 from export.graph import load_network
-from export.publish import publish, require_free_name
+from export.publish import publish, require_free_name, require_writable
 from export.sample import Sample, choose_sample
 from export.score import perceptual_scores
 from export.start import NO_START, initial_of
@@ -31,6 +31,7 @@ from training.backbone_option import add_backbone_option
 from training.cli import main as train_recipe
 from training.cli import run_training
 from training.cli_classifier import main as train_classifier
+from training.option_types import minutes
 from training.photograph import list_pictures, load_picture
 from training.recipe import FeedForwardRecipe
 from training.run_folder import CHECKPOINT_FILE
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--title", help="what people read [the name]")
     parser.add_argument("--photographs", type=Path, metavar="DIR", help="photographs of all kinds to train on")
     parser.add_argument(
-        "--minutes", type=float, help=f"time budget; the schedule is fitted to it [{STEPS} steps, however long]"
+        "--minutes", type=minutes, help=f"time budget; the schedule is fitted to it [{STEPS} steps, however long]"
     )
     parser.add_argument(
         "--start",
@@ -94,8 +95,9 @@ def _make_style(options: argparse.Namespace) -> None:
             f"--photographs DIR is missing: a folder of about {PHOTOGRAPHS_ADVISED:,} photographs of all kinds "
             "(people, streets, rooms, nature), of 256 px or more; any collection of yours will do"
         )
-    if options.minutes is not None and not options.minutes > 0:
-        raise ValueError(f"--minutes is {options.minutes} but must be more than 0")
+    require_writable(user_styles_folder())
+    if options.vgg is not None and not options.vgg.is_file():  # it may be read for the scores alone, in the end
+        raise FileNotFoundError(f"there is no file --vgg {options.vgg}")
     load_picture(options.picture)
     files = list_pictures(options.photographs)
     if len(files) < PHOTOGRAPHS_FEW:
@@ -127,7 +129,7 @@ def _make_style(options: argparse.Namespace) -> None:
         excluded=held_out,
     )
     trained = load_network(network_file)
-    exported = export_style(trained.network, sample)
+    exported = export_style(trained.network, sample, requires_variants=False)
     print_parities(exported)
     scores = perceptual_scores(
         exported.model,
@@ -147,10 +149,10 @@ def _make_style(options: argparse.Namespace) -> None:
 
 
 def _hold_out(sample: Sample, run_folder: Path) -> Path:
-    """Write the names of the photographs that the style is scored on, which training then leaves out."""
+    """Write the paths of the photographs that the style is scored on, which training then leaves out."""
     run_folder.mkdir(parents=True, exist_ok=True)
     names = run_folder / HELD_OUT_FILE
-    names.write_text("\n".join(sample.scored) + "\n", encoding="utf-8")
+    names.write_text("\n".join(map(str, sample.scored)) + "\n", encoding="utf-8", errors="surrogateescape")
     return names
 
 

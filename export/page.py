@@ -21,10 +21,14 @@ def write_pages(folder: Path) -> None:
     for page, thumbnails in ((folder / "README.md", "thumbnails"), (folder.parent / "README.md", "weights/thumbnails")):
         if not page.exists():
             continue
-        text = page.read_text(encoding="utf-8")
+        before = page.read_bytes()
+        # Not decoded as UTF-8 alone, nor with other line ends: the page above a folder may be anybody's.
+        text = before.decode("utf-8", "surrogateescape")
         text = replace_between(text, TABLE_BEGIN, TABLE_END, styles_table(folder, thumbnails=thumbnails))
         text = replace_between(text, GALLERY_BEGIN, GALLERY_END, gallery(folder))
-        page.write_text(text, encoding="utf-8")
+        after = text.encode("utf-8", "surrogateescape")
+        if after != before:
+            page.write_bytes(after)
 
 
 def replace_between(text: str, begin: str, end: str, content: str) -> str:

@@ -1,5 +1,6 @@
 """Put a verified style into a folder of styles, shipped or the user's own: its model files and its card."""
 
+import errno
 import hashlib
 import json
 import os
@@ -7,6 +8,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from realtime.catalogue import (
     CATALOGUE_FILE,
@@ -21,6 +24,7 @@ from realtime.catalogue import (
 
 # A shipped style must stay small enough to live in the repository and in the wheel.
 MODEL_BYTES_MAX = 2_500_000
+LOCK_FILE = ".catalogue.lock"
 
 
 class NameTakenError(ValueError):
@@ -32,12 +36,27 @@ def require_free_name(name: str, *, replace: bool) -> None:
 
     Raises:
         ValueError: the name cannot be used; says what to do.
+        StyleError: the catalogue of the user's styles is damaged.
     """
     _require_safe_name(name)
     if name in load_catalogue():
         raise NameTakenError(f"{name} is a shipped style; choose another name")
-    if not replace and name in load_user_styles():
+    if name in load_user_styles() and not replace:
         raise NameTakenError(f"you have a style {name} already; give --replace, or choose another name")
+
+
+def require_writable(folder: Path) -> None:
+    """Make a folder of styles, if it is not there.
+
+    Raises:
+        OSError: nothing can be written to it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise OSError(f"the folder of your styles, {folder}, cannot be written to: {error.strerror}") from error
 
 
 def publish(
@@ -52,7 +71,8 @@ def publish(
 
     `variants` maps precisions to the model in it and its PSNR in dB; `parts` are the other files of an any-style model,
     of `ANY_STYLE_PARTS`. Every file is written under a temporary name first and renamed when all are there, the
-    catalogue last: whatever ends the process, no other style is touched and no file is half written.
+    catalogue last: whatever ends the process, no other style is touched and no file is half written. Of two that
+    publish at once, one waits.
 
     Raises:
         ValueError: a model is larger than a style may be, or the name is not safe.
@@ -64,6 +84,19 @@ def publish(
     for content in files.values():
         if len(content) > MODEL_BYTES_MAX:
             raise ValueError(f"{name} has {len(content)} bytes, more than the {MODEL_BYTES_MAX} of a style")
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / LOCK_FILE):
+        _publish(files, card, folder, variants or {}, parts or {})
+
+
+def _publish(
+    files: Mapping[str, bytes],
+    card: dict[str, Any],
+    folder: Path,
+    variants: Mapping[str, tuple[bytes, float]],
+    parts: Mapping[str, bytes],
+) -> None:
+    name = card["name"]
     styles = _styles(folder)
     replaced = {str(listed["file"]) for listed in files_of(styles.pop(name))} if name in styles else set()
     listed = {
@@ -81,12 +114,14 @@ def publish(
             {"precision": precision, **listed[precision], "psnr_db": psnr_db}
             for precision, (_, psnr_db) in variants.items()
         ]
-    complete |= {part: listed[part] for part in parts or {}}
+    complete |= {part: listed[part] for part in parts}
     styles[name] = complete
     in_order = [styles[other] for other in sorted(styles)]
     catalogue = json.dumps({"schema": CATALOGUE_SCHEMA, "styles": in_order}, indent=2, ensure_ascii=False)
     contents = {str(listed[kind]["file"]): content for kind, content in files.items()}
-    _write_all(folder, {**contents, CATALOGUE_FILE: (catalogue + "\n").encode()})
+    _write_all(
+        folder, {**contents, CATALOGUE_FILE: (catalogue + "\n").encode("utf-8", "replace")}
+    )  # names in bytes that are no UTF-8
     for file_name in replaced - contents.keys():
         (folder / file_name).unlink(missing_ok=True)
 
@@ -108,7 +143,6 @@ def _require_safe_name(name: str) -> None:
 
 def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write files into a folder, all under temporary names before the first gets its own."""
-    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as unfinished:
         written = {}
         for name, content in contents.items():

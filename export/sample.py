@@ -20,12 +20,12 @@ CALIBRATION_SIDE_PX = 360
 class Sample:
     """Photographs as RGB pictures; the three sets share none if there are enough.
 
-    `sized` has one for each of the sizes that are verified, `scored` the file names.
+    `sized` has one for each of the sizes that are verified, `scored` the files.
     """
 
     sized: dict[tuple[int, int], Picture]
     calibration: list[Picture]
-    scored: dict[str, Picture]
+    scored: dict[Path, Picture]
 
 
 def choose_sample(
@@ -42,7 +42,7 @@ def choose_sample(
     if not scored_files:
         raise ValueError(f"no photograph is called {' or '.join(scored_names[:3])}")
     scored = read_pictures(scored_files, SCORED_PICTURES, short_side_px=scored_side_px or SCORED_SIDE_PX)
-    others = [path for path in files if path.name not in scored] or list(files)
+    others = [path for path in files if path not in scored] or list(files)
     verified = list(read_pictures(others[::2], len(SIZES)).values())
     calibration = read_pictures(others[1::2] or others, CALIBRATION_PICTURES, short_side_px=CALIBRATION_SIDE_PX)
     return Sample(
@@ -57,13 +57,13 @@ def at_sizes(pictures: Sequence[Picture]) -> dict[tuple[int, int], Picture]:
     return {size: _resized(pictures[index % len(pictures)], size) for index, size in enumerate(SIZES)}
 
 
-def read_pictures(files: Sequence[Path], count: int, *, short_side_px: int | None = None) -> dict[str, Picture]:
-    """Return up to `count` pictures from all over the list by file name; unreadable ones are passed over.
+def read_pictures(files: Sequence[Path], count: int, *, short_side_px: int | None = None) -> dict[Path, Picture]:
+    """Return up to `count` pictures from all over the list by file; unreadable ones are passed over.
 
     Raises:
         ValueError: none can be read.
     """
-    pictures: dict[str, Picture] = {}
+    pictures: dict[Path, Picture] = {}
     # First one of each of `count` equal parts, then all the others, for those that could not be read.
     step = max(1, len(files) // count)
     spread = files[::step]
@@ -71,7 +71,7 @@ def read_pictures(files: Sequence[Path], count: int, *, short_side_px: int | Non
         if len(pictures) == count:
             break
         try:
-            pictures[path.name] = np.array(load_picture(path, short_side_px=short_side_px))
+            pictures[path] = np.array(load_picture(path, short_side_px=short_side_px))
         except (OSError, UnreadablePictureError):
             continue
     if not pictures:

@@ -28,9 +28,9 @@ Picture = NDArray[np.uint8]
 
 
 def perceptual_scores(
-    model: bytes, *, style_picture: Path, style_size_px: int, photographs: Mapping[str, Picture], backbone: Backbone
+    model: bytes, *, style_picture: Path, style_size_px: int, photographs: Mapping[Path, Picture], backbone: Backbone
 ) -> dict[str, Any]:
-    """Return the mean style and content loss over photographs by name, their own style loss, and what these rest on.
+    """Return the mean style and content loss over photographs by file, their own style loss, and what these rest on.
 
     Style loss is the mean over relu1_1 to relu4_1 of the normalised squared Gram difference, content loss that of
     relu4_1 (`training/perceptual.py`).
@@ -53,7 +53,7 @@ def perceptual_scores(
     return {
         **dict(zip(("style_loss", "content_loss", "style_loss_of_photographs"), means, strict=True)),
         "style_size_px": style_size_px,
-        "photographs": list(photographs),
+        "photographs": [path.name for path in photographs],
         "short_side_px": min(min(photograph.shape[:2]) for photograph in photographs.values()),
         "vgg": backbone.weights_name,
     }

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def any_style_scores(
     encoder: bytes,
     *,
     fitter: bytes | None,
-    photographs: Mapping[str, Picture],
+    photographs: Mapping[Path, Picture],
     paintings: Sequence[Picture],
     backbone: Backbone,
 ) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def any_style_scores(
     return {
         "style_loss": round(statistics.median(pair.style_losses[1.0] for pair in pairs), 4),
         "content_loss": round(statistics.median(pair.content_losses[1.0] for pair in pairs), 4),
-        "photographs": list(photographs),
+        "photographs": [path.name for path in photographs],
         "paintings": len(paintings),
         "statistic": "median",
         "fitted": fitter is not None,

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,11 @@ def cyclegan_scores(
     painter: bytes,
     unpainter: bytes,
     *,
-    photographs: Mapping[str, Picture],
-    paintings: Mapping[str, Picture],
+    photographs: Mapping[Path, Picture],
+    paintings: Mapping[Path, Picture],
     backbone: Backbone,
 ) -> dict[str, Any]:
-    """Return means over pictures by name that training has not seen, and what they rest on.
+    """Return means over pictures by file that training has not seen, and what they rest on.
 
     Cycle PSNR compares a picture with what returns from both generators; between them it is rounded to bytes, so that
     nothing is smuggled through in fractions of a level. Gram distance is the style loss (`training/perceptual.py`)
@@ -65,8 +66,8 @@ def cyclegan_scores(
         "gram_distance_of_photographs": round(statistics.fmean(before), 4),
         "gram_distance_of_paintings": round(_among_themselves(of_paintings), 4),
         "share_nearer": round(statistics.fmean(one < other for one, other in zip(after, before, strict=True)), 3),
-        "photographs": list(photographs),
-        "paintings": list(paintings),
+        "photographs": [path.name for path in photographs],
+        "paintings": [path.name for path in paintings],
         "short_side_px": SCORED_SIDE_PX,
         "vgg": backbone.weights_name,
     }

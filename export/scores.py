@@ -38,6 +38,16 @@ class Scored:
     pictures: Path
 
 
+def require_scored_kind(kind: str) -> None:
+    """Refuse to publish styles of a kind that has no scores.
+
+    Raises:
+        ValueError: it is one, such as those that were learned for one video.
+    """
+    if kind not in _SCORES:
+        raise ValueError(f"a style of kind {kind} is for one video and is not published; give --output FILE instead")
+
+
 def scores_of(scored: Scored, *, vgg: Path | None) -> dict[str, Any]:
     """Return the scores of a style for its card, by its kind; `vgg` is a file of VGG19; None takes
     torchvision's weights, or the small backbone where they cannot be had.

@@ -2,12 +2,13 @@
 
 from realtime.catalogue import resolve_style
 from realtime.errors import UsageError
+from training.recipe import SHIPPED_PREFIX
 
 NO_START = "none"
 
 
 def initial_of(start: str) -> str:
-    """Return what a recipe calls the network to start from: a shipped style's name, a file, or nothing.
+    """Return what a recipe calls the network to start from: a shipped style, a file, or nothing.
 
     Raises:
         UsageError: there is no such style, or it is of a kind whose networks are others.
@@ -18,4 +19,4 @@ def initial_of(start: str) -> str:
     kind = style.card.get("kind", "feed-forward")
     if kind != "feed-forward":
         raise UsageError(f"--start {start}: a style of kind {kind} cannot be the start; name another or {NO_START}")
-    return str(style.path) if style.is_users or not style.card else style.name
+    return str(style.path) if style.is_users or not style.card else f"{SHIPPED_PREFIX}{style.name}"

@@ -1,6 +1,7 @@
 """Export a trained network as the files of a style, each verified on every engine."""
 
 import copy
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,11 +12,13 @@ from export.fitter import export_fitter
 from export.graph import INPUT_NAME, export_onnx, run_uint8
 from export.sample import Sample
 from export.variant import store_as_float16, to_float16, to_int8
-from export.verify import Parity, picture_cases, verify
+from export.verify import Parity, ParityError, picture_cases, verify
 from realtime.stylizer import with_margin
 from training.adain import SlimAdainNetwork
 
 VARIANTS = ("int8", "fp16")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,17 @@ class ExportedStyle:
     statistics_size: int | None = None
 
 
-def export_style(network: nn.Module, sample: Sample, *, precisions: Sequence[str] = ("int8",)) -> ExportedStyle:
+def export_style(
+    network: nn.Module, sample: Sample, *, precisions: Sequence[str] = ("int8",), requires_variants: bool = True
+) -> ExportedStyle:
     """Export and verify a feed-forward network with variants of `precisions`, or an any-style network.
 
     What is exported are its weights rounded to float16, as which they are stored: half the file, the same computation.
     No variant that computes in float16 unless asked for: no device was found yet on which it is faster.
 
     Raises:
-        ParityError: a file does not do what the network does.
+        ParityError: a file does not do what the network does. Unless it `requires_variants`, one of those is left out
+            then, with a line in the log.
     """
     network = copy.deepcopy(network)
     if isinstance(network, SlimAdainNetwork):
@@ -57,7 +63,13 @@ def export_style(network: nn.Module, sample: Sample, *, precisions: Sequence[str
     variants = {}
     for precision in precisions:
         variant = to_int8(traced, calibration) if precision == "int8" else to_float16(traced)
-        found = verify(variant, cases, precision=precision)
+        try:
+            found = verify(variant, cases, precision=precision)
+        except ParityError as error:
+            if requires_variants:
+                raise
+            logger.warning("note: without a file in %s: %s", precision, error)
+            continue
         variants[precision] = variant, round(min(parity.psnr_db for parity in found), 1)
         parities += found
     return ExportedStyle(model, parities, variants)

@@ -58,8 +58,9 @@ class LabelledData:
 def load_data(source: str, *, size_px: int, seed: int, downloads: Path) -> LabelledData:
     """Read `cifar10`, `cifar100`, `caltech101`, or a folder or .zip by its path.
 
-    A folder holds one folder of pictures for each class, or those in `train/` and `test/`. Where there is no test set,
-    a fifth of each class is held out, the same for the same seed. Unreadable files are named in the log and left out.
+    A folder holds one folder of pictures for each class, or those in `train/` and `test/`. Where there is no test set
+    with classes, a fifth of each class is held out, the same for the same seed. Unreadable files are named in the log
+    and left out.
 
     Args:
         size_px: side of the squares that pictures are cut to and scaled to.
@@ -99,8 +100,9 @@ def _read_folder(
     folder: Path, *, name: str, size_px: int, seed: int, without: frozenset[str] = frozenset()
 ) -> LabelledData:
     folder = _without_wrapping(folder)
-    is_split = (folder / TRAIN_FOLDER).is_dir() and (folder / TEST_FOLDER).is_dir()
-    train_folder = folder / TRAIN_FOLDER if is_split else folder
+    train_folder = folder / TRAIN_FOLDER if (folder / TRAIN_FOLDER).is_dir() else folder
+    # What is called a test set and has no classes is one whose answers are not told.
+    is_split = train_folder != folder and (folder / TEST_FOLDER).is_dir() and _folders(folder / TEST_FOLDER) != []
     class_names = tuple(each for each in _folders(train_folder) if each not in without)
     if len(class_names) < 2:
         raise ValueError(f"{name} holds {len(class_names)} class folders but at least 2 are needed, each with pictures")
@@ -134,7 +136,7 @@ def _read_classes(folder: Path, class_names: tuple[str, ...], size_px: int) -> L
         for path in list_pictures(folder / class_name):
             try:
                 squares.append(_bytes(load_picture(path, side_min_px=size_px), size_px))
-            except UnreadablePictureError as error:
+            except (OSError, UnreadablePictureError) as error:
                 logger.warning("skipping %s", error)
                 continue
             labels.append(label)

@@ -13,6 +13,7 @@ from training.backbone_option import add_backbone_option
 from training.hardware import DEVICES, PRECISIONS, Hardware
 from training.initial import WEIGHTS_FOLDER
 from training.loop import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
+from training.option_types import count, minutes
 from training.recipe import CycleGanRecipe, FeedForwardRecipe, load_recipe
 from training.session import SessionError, train
 from training.session_cyclegan import train_cyclegan
@@ -30,10 +31,11 @@ def run_training(work: Callable[[], None], *further_errors: type[Exception]) -> 
     try:
         work()
     except errors + further_errors as error:
-        print(f"stylize-train: {error}", file=sys.stderr)
+        # A process that reads pictures sends its whole traceback, of which the last line is the error.
+        print(f"stylize-train: {str(error).strip().splitlines()[-1]}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stylize-train: stopped; the same command continues from the checkpoint", file=sys.stderr)
+        print("stylize-train: stopped; the same command continues from the last checkpoint", file=sys.stderr)
         return 130
     return 0
 
@@ -62,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     add_backbone_option(parser)
     parser.add_argument("--weights", type=Path, default=WEIGHTS_FOLDER, metavar="DIR", help="styles to start from")
     parser.add_argument("--run", type=Path, metavar="DIR", help="checkpoints and result [runs/NAME]")
-    parser.add_argument("--minutes", type=float, help="time budget; the schedule is fitted to it [the recipe's steps]")
+    parser.add_argument(
+        "--minutes", type=minutes, help="time budget; the schedule is fitted to it [the recipe's steps]"
+    )
     parser.add_argument("--coherence-weight", type=float, metavar="W", help="instead of the recipe's, to compare")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="[auto: a GPU if there is one]")
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="GPUs to share each batch out among [1]")
@@ -72,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes that read pictures [0: none]")
     parser.add_argument(
         "--checkpoint-steps",
-        type=int,
+        type=count,
         default=CHECKPOINT_INTERVAL_STEPS,
         metavar="N",
         help="steps between checkpoints [%(default)s]",
@@ -87,6 +91,8 @@ def _train(options: argparse.Namespace) -> None:
     hardware = Hardware(options.device, options.devices, options.precision, options.workers)
     run_folder = options.run or Path("runs") / recipe.name
     if isinstance(recipe, CycleGanRecipe):
+        if options.clips is not None:
+            raise ValueError("--clips is for styles; a CycleGAN learns coherence from stills in motion alone")
         train_cyclegan(
             recipe,
             paintings=options.pictures,

@@ -18,6 +18,7 @@ from training.classify_data import DATA_SETS, load_data
 from training.cli import run_training
 from training.hardware import DEVICES, PRECISIONS, Hardware, open_fabric
 from training.loop import CHECKPOINT_INTERVAL_STEPS
+from training.option_types import count, minutes
 
 SIZE_PX = 64
 
@@ -48,8 +49,8 @@ def _parser() -> argparse.ArgumentParser:
         help="where data sets are kept [%(default)s]",
     )
     length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument("--minutes", type=float, help="time budget")
-    length.add_argument("--epochs", type=int, metavar="N", help="passes over the pictures")
+    length.add_argument("--minutes", type=minutes, help="time budget")
+    length.add_argument("--epochs", type=count, metavar="N", help="passes over the pictures")
     parser.add_argument("--run", type=Path, metavar="DIR", help="checkpoints, figures and result [runs/ARCH-DATA]")
     parser.add_argument(
         "--size-px", type=int, default=SIZE_PX, metavar="PX", help="side that pictures are scaled to [%(default)s]"
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--checkpoint-steps",
-        type=int,
+        type=count,
         default=CHECKPOINT_INTERVAL_STEPS,
         metavar="N",
         help="steps between checkpoints, beside that after each epoch [%(default)s]",
@@ -78,13 +79,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> None:
-    for name, least in (("size_px", SIDE_MIN_PX), ("batch", 2), ("checkpoint_steps", 1), ("seed", 0)):
+    for name, least in (("size_px", SIDE_MIN_PX), ("batch", 2), ("seed", 0)):
         if getattr(options, name) < least:
             raise ValueError(f"--{name.replace('_', '-')} is {getattr(options, name)} but must be at least {least}")
-    for name in ("minutes", "epochs", "learning_rate"):
-        value = getattr(options, name)
-        if value is not None and not value > 0:
-            raise ValueError(f"--{name.replace('_', '-')} is {value} but must be more than 0")
+    if options.learning_rate is not None and not options.learning_rate > 0:
+        raise ValueError(f"--learning-rate is {options.learning_rate} but must be more than 0")
     fabric = open_fabric(Hardware(options.device, precision=options.precision))
     data = load_data(options.data, size_px=options.size_px, seed=options.seed, downloads=options.downloads)
     run_folder = options.run or Path("runs") / f"{options.arch}-{data.name}"

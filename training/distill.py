@@ -22,6 +22,7 @@ from training.distilled import DISTILLED_LAYERS, DistilledNetwork
 from training.hardware import DEVICES, PRECISIONS, Hardware, feature_dtype, open_fabric
 from training.loop import NonFiniteLossError, RunPlan
 from training.objective_distill import DistillObjective
+from training.option_types import minutes
 from training.photograph import PictureFolder, list_pictures, load_picture, square, without_excluded
 from training.recipe import DistillRecipe, load_recipe_as
 from training.report import train_and_report
@@ -132,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--held-out", type=Path, metavar="FILE", help="names of pictures not to train on, one a line [none]")
     add("--vgg", type=Path, metavar="FILE", help="the teacher as safetensors [torchvision's]")
     add("--run", type=Path, metavar="DIR", help="checkpoints and result [runs/NAME]")
-    add("--minutes", type=float, help="time budget; the schedule is fitted to it [the recipe's steps]")
+    add("--minutes", type=minutes, help="time budget; the schedule is fitted to it [the recipe's steps]")
     add("--publish", type=Path, metavar="CARD.json", help="write the weights beside this card [only the run]")
     add("--device", choices=DEVICES, default="auto", help="[%(default)s]")
     add("--precision", choices=PRECISIONS, default="auto", help="[%(default)s]")

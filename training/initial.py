@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from training.recipe import SHIPPED_PREFIX
 from training.run_folder import NETWORK_FILE
 
 # The shipped styles, beside this package in the repository and when installed.
@@ -19,8 +20,8 @@ WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
 def load_initial(network: nn.Module, initial: str, *, run_folder: Path, weights_folder: Path) -> Path:
     """Load into `network` what a recipe calls `initial`, and return the file it came from.
 
-    A name is looked for as a run beside `run_folder` first, then as `weights_folder/NAME.onnx`; a path with one of the
-    suffixes .safetensors and .onnx is taken as it is.
+    A name is looked for as a run beside `run_folder` first, then as `weights_folder/NAME.onnx`, with the prefix
+    `shipped:` only as the latter; a path with one of the suffixes .safetensors and .onnx is taken as it is.
 
     Raises:
         ValueError: there is no such file, or its weights do not fit the network.
@@ -42,6 +43,8 @@ def load_initial(network: nn.Module, initial: str, *, run_folder: Path, weights_
 def _find(initial: str, run_folder: Path, weights_folder: Path) -> Path:
     if Path(initial).suffix in (".safetensors", ".onnx"):
         candidates = [Path(initial)]
+    elif initial.startswith(SHIPPED_PREFIX):
+        candidates = [weights_folder / f"{initial.removeprefix(SHIPPED_PREFIX)}.onnx"]
     else:
         candidates = [run_folder.parent / initial / NETWORK_FILE, weights_folder / f"{initial}.onnx"]
     for path in candidates:

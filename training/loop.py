@@ -25,6 +25,8 @@ from training.recipe import AnyRecipe
 from training.run_folder import load_checkpoint, make_run_folder, save_checkpoint, save_network
 
 CHECKPOINT_INTERVAL_STEPS = 100
+# Where steps are slow, of seconds on a processor without bf16, checkpoints come more often than that.
+CHECKPOINT_INTERVAL_S = 60.0
 
 
 class NonFiniteLossError(RuntimeError):
@@ -52,8 +54,8 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
     once it has built what a checkpoint holds.
 
     Raises:
-        ValueError: the checkpoint is of another recipe or backbone, or the batch cannot be shared out among the
-            devices.
+        ValueError: the checkpoint is of another recipe, picture or backbone, or the batch cannot be shared out among
+            the devices.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
         self._fabric = fabric
         self._dataset = dataset
         self._plan = plan
+        self._saved_s = 0.0
         make_run_folder(plan.folder)
 
     @property
@@ -113,7 +116,8 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
                 break
             self.losses = self._train_step(self._fabric.to_device(next(batches)))
             self.step += 1
-            if self.step % self._plan.checkpoint_steps == 0:
+            is_due = self.elapsed_s - self._saved_s >= CHECKPOINT_INTERVAL_S
+            if is_due or self.step % self._plan.checkpoint_steps == 0:
                 self._save_checkpoint()
             yield self.losses
         self._save_checkpoint()
@@ -149,6 +153,7 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
         return {name: figures[name] for name in terms}
 
     def _save_checkpoint(self) -> None:
+        self._saved_s = self.elapsed_s
         if not self._fabric.is_global_zero:
             return
         state = {
@@ -168,11 +173,16 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
         self._fabric.strategy.precision.load_state_dict(state["precision"])
         self.losses = state["losses"]
         self.step = state["step"]
-        self.elapsed_s = state["elapsed_s"]
+        self.elapsed_s = self._saved_s = state["elapsed_s"]
 
     def _identity(self) -> dict[str, Any]:
-        """Return what a run must have in common with the one that it continues; a network may stand in for VGG19."""
-        return {**asdict(self.recipe), "vgg": self._plan.facts.get("vgg", "")}
+        """Return what a run must have in common with the one that it continues, beside the recipe.
+
+        A network may stand in for VGG19, and another picture be called as the one before.
+        """
+        facts = self._plan.facts
+        style_pictures = facts.get("style_pictures_sha256", "")
+        return {**asdict(self.recipe), "vgg": facts.get("vgg", ""), "style picture": style_pictures}
 
     def _save_results(self) -> None:
         if not self._fabric.is_global_zero:

@@ -1,13 +1,17 @@
 """Pictures on disk, photographs and paintings alike: upright RGB whatever the file, and no bad file stops a run."""
 
+import hashlib
+import io
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 logger = logging.getLogger(__name__)
@@ -59,7 +63,7 @@ class PictureFolder:
             return None
         try:
             return load_picture(self.files[number], side_min_px=side_min_px)
-        except UnreadablePictureError as error:
+        except (OSError, UnreadablePictureError) as error:
             self._is_bad[number] = True
             logger.warning("skipping %s", error)
             return None
@@ -67,26 +71,35 @@ class PictureFolder:
 
 def list_pictures(folder: Path) -> list[Path]:
     """Return the picture files below `folder` but hidden ones, sorted. Raises FileNotFoundError if there are none."""
-    files = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
-    )
+    named = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    files = sorted(path for path in named if not path.name.startswith(".") and path.is_file())
     if not files:
         raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) below {folder}")
     return files
 
 
+def pictures_digest(files: Iterable[Path]) -> str:
+    """Return the sha256 of the contents of files, one after the other in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        with suppress(OSError):  # such a file is passed over in training, too
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def read_names(names_file: Path) -> set[str]:
-    """Return the file names in a text file, one a line; they may hold spaces."""
-    return set(filter(None, map(str.strip, names_file.read_text(encoding="utf-8").splitlines())))
+    """Return the file names in a text file, one a line; they may hold spaces, and bytes that are no UTF-8."""
+    text = names_file.read_text(encoding="utf-8", errors="surrogateescape")
+    return set(filter(None, map(str.strip, text.splitlines())))
 
 
 def without_excluded(files: Sequence[Path], names_file: Path) -> list[Path]:
-    """Return the files whose name is not among the lines of `names_file`.
+    """Return the files of which neither the name nor the path as it is here is among the lines of `names_file`.
 
     Raises ValueError if no name fits: a list that excludes nothing would let the test set into the training.
     """
     names = read_names(names_file)
-    left = [path for path in files if path.name not in names]
+    left = [path for path in files if path.name not in names and str(path) not in names]
     if len(left) == len(files):
         raise ValueError(f"{names_file} names none of the {len(files)} photographs, such as {files[0].name}")
     if not left:
@@ -97,8 +110,9 @@ def without_excluded(files: Sequence[Path], names_file: Path) -> list[Path]:
 def load_picture(path: Path, *, short_side_px: int | None = None, side_min_px: int = 0) -> Image.Image:
     """Open a picture as upright RGB, scaled to `short_side_px` if given.
 
-    16 bits are scaled to 8, what is transparent lies on white. With `side_min_px`, a large JPEG is decoded at a half,
-    a quarter or an eighth as long as both sides keep that size, which is many times faster.
+    16 bits are scaled to 8, what is transparent lies on white, colours are brought from the file's profile to sRGB.
+    With `side_min_px`, a large JPEG is decoded at a half, a quarter or an eighth as long as both sides keep that size,
+    which is many times faster.
 
     Raises:
         UnreadablePictureError: damaged, of a kind that is not known, or larger than Pillow's limit against bombs.
@@ -163,6 +177,22 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "F":
         raise ValueError("floating-point pictures have no known range")
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return picture.convert("RGB")
+        layer = picture.convert("RGBA")
+        flat = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    else:
+        flat = picture if picture.mode in ("RGB", "CMYK", "L") else picture.convert("RGB")
+    profile = picture.info.get("icc_profile")
+    transform = _to_srgb(profile, flat.mode) if profile else None
+    converted = ImageCms.applyTransform(flat, transform) if transform is not None else flat
+    assert converted is not None  # only in-place conversion returns nothing
+    return converted.convert("RGB")
+
+
+@lru_cache(maxsize=8)
+def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Return what converts pictures of a profile, None where it is damaged or of another kind of picture."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None

@@ -5,6 +5,11 @@ import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+# What the networks take is a multiple of it.
+CROP_STEP_PX = 8
+# Of an `initial`: a style of that name beside the run does not count.
+SHIPPED_PREFIX = "shipped:"
+
 AnyRecipe = TypeVar("AnyRecipe", bound="LoopRecipe | CycleGanRecipe")
 
 
@@ -30,6 +35,12 @@ class LoopRecipe:
     gradient_norm_max: float = 5.0
     ema_decay: float
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or self.steps < 0:
+            raise ValueError(f"{self.name}: batch is {self.batch} and steps {self.steps}; at least 1 and 0 are needed")
+        if self.crop_px < CROP_STEP_PX or self.crop_px % CROP_STEP_PX:
+            raise ValueError(f"{self.name}: crop_px is {self.crop_px}, but must be a multiple of {CROP_STEP_PX}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """What a training leaves in its folder: a checkpoint to continue from, and finished networks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -24,9 +26,8 @@ def make_run_folder(folder: Path) -> None:
 
 def save_checkpoint(folder: Path, state: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
     """Replace the checkpoint of a run by `state`, with the values of its recipe."""
-    unfinished = folder / (CHECKPOINT_FILE + ".tmp")
-    torch.save({**state, "recipe": recipe}, unfinished)
-    unfinished.replace(folder / CHECKPOINT_FILE)
+    with _written_whole(folder / CHECKPOINT_FILE) as unfinished:
+        torch.save({**state, "recipe": recipe}, unfinished)
 
 
 def load_checkpoint(folder: Path, recipe: Mapping[str, Any], device: torch.device) -> dict[str, Any] | None:
@@ -53,6 +54,18 @@ def load_checkpoint(folder: Path, recipe: Mapping[str, Any], device: torch.devic
 
 def save_network(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Write the weights of a network with what is to be known about it."""
+    with _written_whole(path) as unfinished:
+        save_file({key: value.contiguous().cpu() for key, value in weights.items()}, unfinished, metadata=metadata)
+
+
+@contextmanager
+def _written_whole(path: Path) -> Iterator[Path]:
+    """Give a name to write to, which takes the name `path` in the end; what was there before stays until then."""
     unfinished = path.with_name(path.name + ".tmp")
-    save_file({key: value.contiguous().cpu() for key, value in weights.items()}, unfinished, metadata=metadata)
-    unfinished.replace(path)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    # torch and safetensors tell of a full disk by errors of their own.
+    except (OSError, RuntimeError, SafetensorError) as error:
+        unfinished.unlink(missing_ok=True)  # it would keep a full disk full
+        raise OSError(f"{path} cannot be written; is the disk full? ({str(error).splitlines()[0]})") from error

@@ -1,6 +1,5 @@
 """One training from start to end: what the command does, as a function for other code."""
 
-import hashlib
 import logging
 import sys
 from dataclasses import dataclass
@@ -26,7 +25,14 @@ from training.objective import Objective
 from training.objective_adain import AdainObjective
 from training.objective_feedforward import FeedForwardObjective
 from training.perceptual import CONTENT_LAYER
-from training.photograph import PictureFolder, list_pictures, load_picture, to_tensor, without_excluded
+from training.photograph import (
+    PictureFolder,
+    list_pictures,
+    load_picture,
+    pictures_digest,
+    to_tensor,
+    without_excluded,
+)
 from training.recipe import AdainRecipe, FeedForwardRecipe
 from training.report import train_and_report
 from training.run_folder import NETWORK_FILE
@@ -138,7 +144,7 @@ def _train(fabric: Fabric, session: _Session) -> None:
             folder=session.run_folder,
             facts={
                 "vgg": backbone.weights_name,
-                "style_pictures_sha256": _digest(paintings.files if paintings else [session.style_pictures]),
+                "style_pictures_sha256": pictures_digest(paintings.files if paintings else [session.style_pictures]),
                 "excluded": session.excluded.name if session.excluded else "",
             },
             workers=session.workers,
@@ -190,11 +196,3 @@ def _start(network: nn.Module, session: _Session) -> None:
     if initial:
         path = load_initial(network, initial, run_folder=session.run_folder, weights_folder=session.weights_folder)
         logger.info("%s starts from %s", session.recipe.name, path)
-
-
-def _digest(files: list[Path]) -> str:
-    """Return the sha256 of the contents of files, one after the other in the order of their names."""
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -15,7 +15,7 @@ from training.initial import WEIGHTS_FOLDER, load_initial
 from training.loop import RunPlan
 from training.network import SlimNetwork
 from training.objective_cyclegan import DomainTexture
-from training.photograph import PictureFolder, list_pictures, without_excluded
+from training.photograph import PictureFolder, list_pictures, pictures_digest, without_excluded
 from training.recipe import CycleGanRecipe
 from training.report import train_and_report
 from training.run_folder import NETWORK_FILE
@@ -69,7 +69,11 @@ def train_cyclegan(
     )
     dataset = UnpairedDataset(photograph_folder, painting_folder, side_px=recipe.crop_px, seed=recipe.seed)
     fabric = open_fabric(hardware)
-    facts = {"photographs": str(len(files)), "paintings": str(len(painting_folder.files))}
+    facts = {
+        "photographs": str(len(files)),
+        "paintings": str(len(painting_folder.files)),
+        "style_pictures_sha256": pictures_digest(painting_folder.files),
+    }
     if recipe.initial:
         _start(networks.painter, recipe, run_folder=run_folder, weights_folder=weights_folder)
     domain = None
@@ -80,17 +84,15 @@ def train_cyclegan(
         )
         network.compute_in(feature_dtype(fabric))
         facts["vgg"] = network.weights_name
-    previewed = min(PREVIEWED, len(photograph_folder.files), len(painting_folder.files))
+    shown = [folder.spread(PREVIEWED, side_px=PREVIEW_SIDE_PX) for folder in (photograph_folder, painting_folder)]
+    previewed = min(map(len, shown))  # of few files some may be unreadable
     trainer = CycleGanTrainer(
         networks,
         dataset,
         recipe=recipe,
         fabric=fabric,
         plan=RunPlan(folder=run_folder, facts=facts, workers=hardware.workers, checkpoint_steps=checkpoint_steps),
-        previewed=(
-            photograph_folder.spread(previewed, side_px=PREVIEW_SIDE_PX),
-            painting_folder.spread(previewed, side_px=PREVIEW_SIDE_PX),
-        ),
+        previewed=(shown[0][:previewed], shown[1][:previewed]),
         domain=domain,
     )
     train_and_report(trainer, run_folder, minutes=minutes, preview_steps=PREVIEW_INTERVAL_STEPS)

@@ -13,7 +13,10 @@ from export.cli import main  # noqa: E402
 from export.style import export_style  # noqa: E402
 from realtime.catalogue import load_catalogue, verify_style  # noqa: E402
 from realtime.engine import open_engine  # noqa: E402
+from tests.export.conftest import save_network  # noqa: E402
 from tests.test_weights import CARD_FIELDS  # noqa: E402
+from training.network import SlimNetwork  # noqa: E402
+from training.run_folder import NETWORK_FILE  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("quick_checks")
 
@@ -83,6 +86,13 @@ def test_output_alone_writes_the_model(export: Callable[..., int], tmp_path: Pat
     assert open_engine((tmp_path / "my.onnx").read_bytes(), device="cpu")
     assert not list(tmp_path.rglob("catalogue.json"))
 
+    before = (tmp_path / "my.onnx").read_bytes()
+    (tmp_path / "my.onnx").write_bytes(b"precious")
+    assert export("--output", tmp_path / "my.onnx") == 1
+    assert (tmp_path / "my.onnx").read_bytes() == b"precious"
+    assert export("--output", tmp_path / "my.onnx", "--overwrite") == 0
+    assert (tmp_path / "my.onnx").read_bytes() == before
+
 
 def test_style_that_fails_is_not_published_and_the_message_says_where(
     export: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -97,6 +107,17 @@ def test_style_that_fails_is_not_published_and_the_message_says_where(
     assert "int8 file at 16x16: PSNR" in error
     assert "int8 must reach 95.0 dB" in error
     assert not (tmp_path / "weights").exists()
+
+
+def test_network_of_one_video_is_not_published(
+    network: SlimNetwork, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_network(network, tmp_path / NETWORK_FILE, kind="few-shot")
+
+    words = [str(tmp_path), "--photographs", str(photographs), "--pictures", str(photographs), "--publish", "x"]
+    assert main(words) == 1
+
+    assert "a style of kind few-shot is for one video" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """From a picture to a style of the user's own with one command; what cannot work is said before the training."""
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="the export needs torch: pip install stylecast[train]")
 
 from export import cli_train  # noqa: E402
+from export import verify as verify_module  # noqa: E402
 from export.cli_train import HELD_OUT_FILE, main  # noqa: E402
+from export.style import export_style  # noqa: E402
 from export.verify import ParityError  # noqa: E402
 from realtime.catalogue import load_styles, resolve_style, verify_style  # noqa: E402
 from realtime.settings import DEFAULT_STYLE  # noqa: E402
 from tests.export.conftest import save_network  # noqa: E402
 from training.network import SlimNetwork  # noqa: E402
+from training.photograph import list_pictures, without_excluded  # noqa: E402
 from training.recipe import FeedForwardRecipe  # noqa: E402
 from training.run_folder import CHECKPOINT_FILE, NETWORK_FILE  # noqa: E402
 
@@ -37,8 +42,8 @@ class FakeTraining:
         return run_folder / NETWORK_FILE
 
 
-def _scores(_: bytes, *, photographs: dict[str, object], **__: object) -> dict[str, Any]:
-    return {"style_loss": 0.1, "content_loss": 0.5, "photographs": list(photographs)}
+def _scores(_: bytes, *, photographs: dict[Path, object], **__: object) -> dict[str, Any]:
+    return {"style_loss": 0.1, "content_loss": 0.5, "photographs": [path.name for path in photographs]}
 
 
 @pytest.fixture
@@ -69,7 +74,7 @@ def test_picture_becomes_a_style_that_can_be_used(
     assert style.card["training"]["data"].startswith("13 photographs")
     assert {variant["precision"] for variant in style.card["variants"]} == {"int8"}
     assert capsys.readouterr().out.splitlines()[-1] == "use it: stylize-video in.mp4 out.mp4 --style dusk-2"
-    assert training.recipes[0].initial == DEFAULT_STYLE
+    assert training.recipes[0].initial == f"shipped:{DEFAULT_STYLE}"
     assert training.recipes[0].title == "Dusk 2"
     assert training.given["minutes"] == 30
 
@@ -82,9 +87,9 @@ def test_photographs_to_score_on_are_held_out_where_there_are_enough(
     assert make("--name", "dusk") == 0
 
     card = resolve_style("dusk").card
-    held_out = (tmp_path / "run" / HELD_OUT_FILE).read_text(encoding="utf-8").split()
+    held_out = (tmp_path / "run" / HELD_OUT_FILE).read_text(encoding="utf-8").splitlines()
     assert training.given["excluded"] == tmp_path / "run" / HELD_OUT_FILE
-    assert held_out == card["scores"]["photographs"]
+    assert [Path(line).name for line in held_out] == card["scores"]["photographs"]
     assert card["training"]["data"].startswith("11 photographs")
     assert card["scores"]["held_out"] is True
 
@@ -95,6 +100,63 @@ def test_finished_style_leaves_no_checkpoint_that_a_replacement_would_continue(
     make("--name", "dusk")
 
     assert not (tmp_path / "run" / CHECKPOINT_FILE).exists()
+
+
+def test_namesakes_in_other_folders_are_photographs_of_their_own(
+    make: Callable[..., int], training: FakeTraining, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_train, "PHOTOGRAPHS_FEW", 10)
+    for folder in "abcdef":
+        (tmp_path / "many" / folder).mkdir(parents=True)
+        for name in ("01.png", "02.png"):
+            shutil.copy(photographs / name, tmp_path / "many" / folder / name)
+
+    assert make("--name", "dusk", "--photographs", str(tmp_path / "many")) == 0
+
+    held_out = (tmp_path / "run" / HELD_OUT_FILE).read_text(encoding="utf-8").splitlines()
+    left = without_excluded(list_pictures(tmp_path / "many"), tmp_path / "run" / HELD_OUT_FILE)
+    assert len(set(held_out)) == 2
+    assert len(left) == 10
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are not on Windows")
+def test_a_name_that_is_no_utf8_is_no_obstacle(
+    make: Callable[..., int], photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_train, "PHOTOGRAPHS_FEW", 2)
+    (tmp_path / "old").mkdir()
+    for number in range(4):
+        shutil.copy(photographs / "01.png", os.fsencode(tmp_path / "old") + b"/caf\xe9%d.png" % number)
+
+    assert make("--name", "dusk", "--photographs", str(tmp_path / "old")) == 0
+
+    assert resolve_style("dusk").card["scores"]["photographs"][0].startswith("caf?")
+
+
+def test_a_folder_of_styles_that_cannot_be_written_to_is_told_before_the_training(
+    make: Callable[..., int],
+    training: FakeTraining,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("STYLECAST_STYLES", "/dev/null/styles")
+
+    assert make("--name", "dusk") == 1
+
+    assert "/dev/null/styles" in capsys.readouterr().err
+    assert not training.recipes
+
+
+def test_a_style_is_kept_without_the_variant_that_is_too_far_off(
+    make: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli_train, "export_style", export_style)
+    monkeypatch.setitem(verify_module.PSNR_MIN_DB, "int8", 95.0)
+
+    assert make("--name", "dusk") == 0
+
+    assert "note: without a file in int8" in capsys.readouterr().out
+    assert "variants" not in resolve_style("dusk").card
 
 
 def test_own_style_is_replaced_only_when_asked_to(
@@ -127,7 +189,7 @@ def test_start_is_none_or_a_style_of_the_users_own(
         (("--name", DEFAULT_STYLE), "is a shipped style; choose another name"),
         (("--name", "../dusk"), "cannot name a style"),
         (("--name", "dusk", "--start", "starry-nigt"), f"did you mean {DEFAULT_STYLE}"),
-        (("--name", "dusk", "--minutes", "0"), "--minutes is 0.0 but must be more than 0"),
+        (("--name", "dusk", "--backbone", "small", "--vgg", "typo.safetensors"), "no file --vgg typo.safetensors"),
     ],
 )
 def test_what_cannot_work_is_said_before_the_training(
@@ -162,7 +224,7 @@ def test_file_that_is_no_picture_is_named(photographs: Path, capsys: pytest.Capt
 
 
 def test_style_that_fails_is_not_published(make: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ParityError("int8 is too far off")
 
     monkeypatch.setattr(cli_train, "export_style", fail)

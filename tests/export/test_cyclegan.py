@@ -92,8 +92,8 @@ def test_published_generator_has_its_figures_and_runs(
 def test_generators_that_change_nothing_return_every_picture_and_bring_none_nearer(
     smooth_pictures: list[Picture], vgg: Vgg19
 ) -> None:
-    photographs = {"a": smooth_pictures[0], "b": smooth_pictures[1]}
-    paintings = {"c": smooth_pictures[2], "d": smooth_pictures[3]}
+    photographs = {Path("a"): smooth_pictures[0], Path("b"): smooth_pictures[1]}
+    paintings = {Path("c"): smooth_pictures[2], Path("d"): smooth_pictures[3]}
 
     models = identity_model(), identity_model()
     scores = cyclegan_scores(*models, photographs=photographs, paintings=paintings, backbone=vgg)
@@ -106,7 +106,7 @@ def test_generators_that_change_nothing_return_every_picture_and_bring_none_near
 
 def test_painter_of_negatives_brings_negatives_of_paintings_home(smooth_pictures: list[Picture], vgg: Vgg19) -> None:
     """Photographs whose negatives are the paintings: an inverting painter makes them exactly that."""
-    paintings = {str(number): picture // 3 for number, picture in enumerate(smooth_pictures[:3])}
+    paintings = {Path(str(number)): picture // 3 for number, picture in enumerate(smooth_pictures[:3])}
     photographs = {name: 255 - picture for name, picture in paintings.items()}
 
     models = invert_model(), identity_model()
@@ -118,7 +118,7 @@ def test_painter_of_negatives_brings_negatives_of_paintings_home(smooth_pictures
 
 
 def test_one_painting_is_refused(smooth_pictures: list[Picture], vgg: Vgg19) -> None:
-    one = {"a": smooth_pictures[0]}
+    one = {Path("a"): smooth_pictures[0]}
 
     with pytest.raises(ValueError, match="2 paintings or more, but only 1 can be read"):
         cyclegan_scores(identity_model(), identity_model(), photographs=one, paintings=one, backbone=vgg)

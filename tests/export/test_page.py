@@ -109,6 +109,15 @@ def test_both_pages_are_brought_up_to_date_and_keep_their_text(folder: Path) -> 
     assert "](weights/thumbnails/a.jpg)" in outer.read_text(encoding="utf-8")
 
 
+def test_a_page_of_anybody_is_left_as_it_is(folder: Path) -> None:
+    text = b"Fran\xe7ais, in Latin-1\r\n"
+    (folder.parent / "README.md").write_bytes(text)
+
+    write_pages(folder)
+
+    assert (folder.parent / "README.md").read_bytes() == text
+
+
 def test_text_without_markers_and_text_like_a_pattern_stay() -> None:
     assert replace_between("text", "<a>", "<b>", "new") == "text"
     assert replace_between("<a>old<b>", "<a>", "<b>", r"\1 \n") == "<a>\n\\1 \\n\n<b>"

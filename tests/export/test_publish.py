@@ -2,6 +2,8 @@
 
 import json
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="the export needs torch: pip install stylecast[train]")
 
 from export import publish as publish_module
-from export.publish import publish, require_free_name
+from export.publish import LOCK_FILE, publish, require_free_name
 from realtime.catalogue import CATALOGUE_FILE, load_catalogue, load_styles, read_model, verify_style
 from realtime.errors import StyleError
 from realtime.settings import DEFAULT_STYLE
@@ -77,7 +79,7 @@ def test_files_that_the_new_version_lacks_are_removed(tmp_path: Path) -> None:
 
     publish(b"3", _card("a"), tmp_path)
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-int8.onnx", "a.onnx", CATALOGUE_FILE]
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["a-int8.onnx", "a.onnx", CATALOGUE_FILE]
     assert load_catalogue(tmp_path)["a"].variant("int8") is None
 
 
@@ -103,13 +105,27 @@ def test_failure_at_any_file_leaves_the_other_styles_and_no_rubbish(
     assert not list(tmp_path.glob(".*.part"))
 
 
+def test_two_who_publish_at_once_lose_no_style(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_all = publish_module._write_all
+
+    def slow(*arguments: object) -> None:
+        time.sleep(0.1)  # the catalogue has been read, and is not written yet
+        write_all(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(publish_module, "_write_all", slow)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda name: publish(b"model", _card(name), tmp_path), ("a", "b", "c")))
+
+    assert list(load_catalogue(tmp_path)) == ["a", "b", "c"]
+
+
 def test_damaged_catalogue_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / CATALOGUE_FILE).write_text("{", encoding="utf-8")
 
     with pytest.raises(StyleError, match=r"catalogue\.json cannot be read"):
         publish(b"new", _card("a"), tmp_path)
 
-    assert [path.name for path in tmp_path.iterdir()] == [CATALOGUE_FILE]
+    assert [path.name for path in tmp_path.iterdir() if path.name != LOCK_FILE] == [CATALOGUE_FILE]
 
 
 UNSAFE_NAMES = ["", "A", "../up", "a/b", "a.b", "-a", "a--b", "a b", "ä", "x" * 65, "a\n"]

@@ -23,12 +23,12 @@ def vgg(vgg_file: Path) -> Vgg19:
 
 
 @pytest.fixture
-def named(smooth_pictures: list[Picture]) -> dict[str, Picture]:
-    return {"a.png": smooth_pictures[1], "b.png": smooth_pictures[2]}
+def named(smooth_pictures: list[Picture]) -> dict[Path, Picture]:
+    return {Path("a.png"): smooth_pictures[1], Path("b.png"): smooth_pictures[2]}
 
 
 def test_model_that_changes_nothing_keeps_the_content_and_the_photographs_style(
-    vgg: Vgg19, named: dict[str, Picture], photographs: Path
+    vgg: Vgg19, named: dict[Path, Picture], photographs: Path
 ) -> None:
     scores = perceptual_scores(
         identity_model(), style_picture=photographs / "00.png", style_size_px=56, photographs=named, backbone=vgg
@@ -45,14 +45,14 @@ def test_style_loss_of_the_style_picture_itself_is_zero(
         identity_model(),
         style_picture=photographs / "00.png",
         style_size_px=56,
-        photographs={"00.png": smooth_pictures[0][..., ::-1].copy()},  # OpenCV wrote it as BGR
+        photographs={Path("00.png"): smooth_pictures[0][..., ::-1].copy()},  # OpenCV wrote it as BGR
         backbone=vgg,
     )
 
     assert scores["style_loss"] < 1e-3
 
 
-def test_model_that_changes_something_loses_content(vgg: Vgg19, named: dict[str, Picture], photographs: Path) -> None:
+def test_model_that_changes_something_loses_content(vgg: Vgg19, named: dict[Path, Picture], photographs: Path) -> None:
     scores = perceptual_scores(
         invert_model(), style_picture=photographs / "00.png", style_size_px=56, photographs=named, backbone=vgg
     )
@@ -61,7 +61,7 @@ def test_model_that_changes_something_loses_content(vgg: Vgg19, named: dict[str,
     assert scores["style_loss"] != scores["style_loss_of_photographs"]
 
 
-def test_scores_name_what_they_rest_on(vgg: Vgg19, named: dict[str, Picture], photographs: Path) -> None:
+def test_scores_name_what_they_rest_on(vgg: Vgg19, named: dict[Path, Picture], photographs: Path) -> None:
     scores = perceptual_scores(
         identity_model(), style_picture=photographs / "00.png", style_size_px=48, photographs=named, backbone=vgg
     )

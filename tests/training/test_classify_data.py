@@ -69,6 +69,16 @@ def test_train_and_test_folders_are_taken_as_they_are(tmp_path: Path) -> None:
     assert data.held_out.labels.tolist() == [0, 2, 2, 2]
 
 
+def test_test_folder_without_classes_is_none(tmp_path: Path) -> None:
+    _class_folders(tmp_path / "train", {"ape": 5, "bee": 5})
+    (tmp_path / "test").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "test" / "1.png")
+
+    data = _load(tmp_path)
+
+    assert (len(data.train), len(data.held_out)) == (8, 2)
+
+
 def test_archive_is_read_like_its_folder_and_writes_nothing_outside(tmp_path: Path) -> None:
     folder = _class_folders(tmp_path / "zoo", {"ape": 3, "bee": 3})
     with zipfile.ZipFile(tmp_path / "zoo.zip", "w") as archive:

@@ -52,6 +52,16 @@ def test_run_beside_comes_before_the_style_that_ships(tmp_path: Path) -> None:
     assert _are_equal(network, run)
 
 
+def test_what_ships_is_taken_where_it_is_asked_for(tmp_path: Path) -> None:
+    run, shipped, network = _network(1), _network(2), _network(3)
+    _write_onnx(tmp_path / "weights" / "dusk.onnx", shipped)
+    (tmp_path / "runs" / "dusk").mkdir(parents=True)
+    save_file(run.state_dict(), tmp_path / "runs" / "dusk" / NETWORK_FILE)
+
+    assert _load(network, "shipped:dusk", tmp_path) == tmp_path / "weights" / "dusk.onnx"
+    assert _are_equal(network, shipped)
+
+
 @pytest.mark.parametrize("suffix", [".safetensors", ".onnx"])
 def test_file_is_taken_by_its_path(tmp_path: Path, suffix: str) -> None:
     before, network = _network(1), _network(2)

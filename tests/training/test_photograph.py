@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
-from PIL import Image  # noqa: E402
+from PIL import Image, ImageCms  # noqa: E402
 
 from training.photograph import (  # noqa: E402
     PictureFolder,
@@ -84,6 +84,32 @@ def test_bad_file_is_replaced_and_named_once(tmp_path: Path, name: str, caplog: 
 
     assert len(crops) == 20
     assert [record.getMessage().startswith(f"skipping {tmp_path / name}") for record in caplog.records] == [True]
+
+
+def test_what_is_no_file_stops_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _photograph().save(tmp_path / "good.png")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "moved.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert [path.name for path in list_pictures(tmp_path)] == ["good.png"]
+
+    folder = PictureFolder([tmp_path / "good.png", tmp_path / "gone.jpg"])  # deleted in the meantime
+    random = np.random.default_rng(0)
+    numbers = {folder.draw(random, side_min_px=8)[0] for _ in range(20)}
+
+    assert numbers == {0}
+    assert len(caplog.records) == 1
+
+
+def test_colours_are_those_that_the_profile_means(tmp_path: Path) -> None:
+    """The profile of the file has the primaries of red and green exchanged."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, green = (profile.index(tag, 128) for tag in (b"rXYZ", b"gXYZ"))
+    profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
+    Image.new("RGB", (8, 8), (220, 10, 10)).save(tmp_path / "red.png", icc_profile=bytes(profile))
+    Image.new("RGB", (8, 8), (220, 10, 10)).save(tmp_path / "damaged.png", icc_profile=b"no profile")
+
+    assert load_picture(tmp_path / "red.png").getpixel((0, 0)) == pytest.approx((10, 220, 10), abs=3)
+    assert load_picture(tmp_path / "damaged.png").getpixel((0, 0)) == (220, 10, 10)
 
 
 def test_truncated_photograph_is_replaced(tmp_path: Path) -> None:
@@ -211,6 +237,15 @@ def test_photographs_on_the_list_are_held_out(pictures: Path, tmp_path: Path) ->
     (tmp_path / "val.txt").write_text("1.png\n3.png\n", encoding="utf-8")
 
     assert [path.name for path in without_excluded(files, tmp_path / "val.txt")] == ["0.png", "2.png", "4.png"]
+
+
+def test_a_path_in_a_list_holds_out_none_of_its_namesakes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        _photograph().save(tmp_path / name / "1.png")
+    (tmp_path / "val.txt").write_text(f"{tmp_path / 'a' / '1.png'}\n", encoding="utf-8")
+
+    assert without_excluded(list_pictures(tmp_path), tmp_path / "val.txt") == [tmp_path / "b" / "1.png"]
 
 
 def test_list_that_holds_out_nothing_or_all_is_an_error(pictures: Path, tmp_path: Path) -> None:

@@ -77,6 +77,12 @@ def test_value_of_another_type_is_named(tmp_path: Path, name: str, value: object
         load_recipe(_write(tmp_path, REQUIRED | {name: value}))
 
 
+@pytest.mark.parametrize(("name", "value"), [("batch", 0), ("steps", -1), ("crop_px", 20), ("crop_px", 0)])
+def test_value_that_no_training_can_have_is_refused(tmp_path: Path, name: str, value: int) -> None:
+    with pytest.raises(ValueError, match=name):
+        load_recipe(_write(tmp_path, REQUIRED | {name: value}))
+
+
 def test_file_that_is_no_toml_is_a_value_error(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text("name = ", encoding="utf-8")

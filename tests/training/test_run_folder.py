@@ -19,6 +19,26 @@ def test_a_damaged_checkpoint_is_named_with_what_to_do(tmp_path: Path, kept_byte
         load_checkpoint(tmp_path, {"seed": 1}, torch.device("cpu"))
 
 
+@pytest.mark.parametrize("error", [RuntimeError("unexpected pos 64 vs 0"), OSError("no space left")])
+def test_a_full_disk_is_told_and_keeps_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    save_checkpoint(tmp_path, {"step": 3}, {"seed": 1})
+
+    def fail(state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OSError, match=r"checkpoint\.pt cannot be written; is the disk full\?"):
+        save_checkpoint(tmp_path, {"step": 4}, {"seed": 1})
+
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_FILE]
+    state = load_checkpoint(tmp_path, {"seed": 1}, torch.device("cpu"))
+    assert state is not None
+    assert state["step"] == 3
+
+
 def test_a_file_in_the_place_of_the_run_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
 

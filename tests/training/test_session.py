@@ -13,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
+from PIL import Image  # noqa: E402
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
@@ -124,6 +125,61 @@ def test_command_reports_a_missing_picture_in_one_line(
 
     assert code == 1
     assert capsys.readouterr().err == f"stylize-train: no picture at {pictures / 'nowhere.jpg'}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--minutes", "-1"), "must be more than 0"),
+        (("--minutes", "nan"), "must be more than 0"),
+        (("--checkpoint-steps", "0"), "is not a whole number from 1 up"),
+    ],
+)
+def test_a_budget_that_cannot_be_is_refused(
+    pictures: Path,
+    vgg_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[str, ...],
+    message: str,
+) -> None:
+    recipe = _write(RECIPE, tmp_path / "recipe.toml")
+
+    with pytest.raises(SystemExit):
+        cli.main(_command(recipe, pictures, vgg_file, tmp_path / "run", *more))
+
+    assert message in capsys.readouterr().err
+
+
+def test_a_run_is_not_continued_with_another_picture_of_that_name(
+    pictures: Path, vgg_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = _write(RECIPE, tmp_path / "recipe.toml")
+    assert cli.main(_command(recipe, pictures, vgg_file, tmp_path / "run")) == 0
+    (tmp_path / "cut").mkdir()
+    Image.open(pictures / "0.png").crop((0, 0, 20, 20)).save(tmp_path / "cut" / "0.png")
+    command = _command(recipe, pictures, vgg_file, tmp_path / "run")
+    command[command.index("--pictures") + 1] = str(tmp_path / "cut")
+
+    assert cli.main(command) == 1
+
+    assert "is of a run with another style picture" in capsys.readouterr().err
+
+
+def test_an_error_of_a_process_that_reads_pictures_is_one_line(
+    vgg_file: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = _write(RECIPE, tmp_path / "recipe.toml")
+    monkeypatch.setattr("training.photograph.CROP_SHARE_MIN", 1.0)
+    monkeypatch.setattr("training.photograph.PictureFolder.draw", _fail)
+
+    assert cli.main(_command(recipe, pictures, vgg_file, tmp_path / "run", "--workers", "1")) == 1
+
+    assert capsys.readouterr().err == "stylize-train: ValueError: all files are gone\n"
+
+
+def _fail(*_: object, **__: object) -> None:
+    raise ValueError("all files are gone")
 
 
 def test_killed_training_continues_to_the_weights_of_one_that_was_not(

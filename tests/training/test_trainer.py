@@ -247,6 +247,15 @@ def _clock_of_ten_seconds() -> Callable[[], float]:
     return lambda: float(next(ticks_s))
 
 
+def test_slow_steps_leave_a_checkpoint_a_minute(make: Make, tmp_path: Path) -> None:
+    steps = make(steps=100, checkpoint_steps=1000, clock=_clock_of_ten_seconds()).run()
+    for _ in range(8):
+        next(steps)
+    steps.close()
+
+    assert make(steps=100).step in (6, 7)
+
+
 def test_time_budget_ends_the_run_and_what_was_spent_before_counts(make: Make) -> None:
     trainer = make(steps=0, checkpoint_steps=1, clock=_clock_of_ten_seconds())
     steps = trainer.run(minutes=1.0)
