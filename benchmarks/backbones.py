@@ -4,8 +4,8 @@
         untrained=random-vgg19 --photographs A.jpg B.jpg --paintings C.jpg D.jpg --vgg FILE --sheet sheet.png
 
 A backbone is NAME=SPEC, SPEC as `stylize-keyframe --backbone` takes it, or random-vgg19 or random-resnet50. The first
-photograph goes with the first painting and so on. Prints Markdown; content and style loss are VGG19's, of METRICS: 0 is
-the photograph itself and the painting itself, and each backbone minimised its own.
+photograph goes with the first painting and so on. Prints Markdown; content and style loss are VGG19's, of
+weights/README.md: 0 is the photograph itself and the painting itself, and each backbone minimised its own.
 """
 
 import argparse

@@ -70,7 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", metavar="TEXT", help="what the card says of the training data [their number]")
     parser.add_argument(
-        "--warping-error", type=float, metavar="E", help="flicker that was measured, for the card (see METRICS)"
+        "--warping-error",
+        type=float,
+        metavar="E",
+        help="E_warp that `python -m benchmarks.quality` measured, for the card",
     )
     parser.add_argument(
         "--vgg", type=Path, metavar="FILE", help="VGG19 safetensors for the scores [torchvision's weights]"

@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.start import initial_of
-from realtime.command import Interrupts, make_parser, path_argument, print_output, run_command
+from realtime.catalogue import MODEL_SUFFIX
+from realtime.command import Interrupts, make_parser, print_output, run_command
 from realtime.errors import StylizeError
 from realtime.output_file import OutputFile, require_paths, write_error
-from realtime.settings import DEFAULT_STYLE, size_px, time_s
+from realtime.settings import DEFAULT_STYLE, FEW_SHOT_SIZE_PX, path_argument, size_px, time_s
 from training.backbone_option import add_backbone_option
 from training.option_types import minutes
 
 if TYPE_CHECKING:
     from training.footage import Footage
 
-MODEL_SUFFIX = ".onnx"
 MINUTES = 5.0
-SIZE_PX = 540
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--size",
         type=size_px,
-        default=SIZE_PX,
+        default=FEW_SHOT_SIZE_PX,
         metavar="PX",
         help="short side at which frames are learned, at most that of video and key frames; 'full' is theirs "
         "[%(default)s]",

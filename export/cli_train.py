@@ -39,7 +39,7 @@ from training.session import train
 
 RECIPE_SUFFIX = ".toml"
 FURTHER_COMMANDS = {"few-shot": learn_keyframes, "classifier": train_classifier}
-# From a shipped style's network; the shipped styles that began so took 600 to 900.
+# From a shipped style's network; the shipped styles that began so took 550 to 1,500.
 STEPS = 800
 STYLE_WEIGHT = 10.0
 PHOTOGRAPHS_ADVISED = 2000
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("picture", type=Path, metavar="PICTURE", help="the painting, photograph or texture to learn")
     parser.add_argument("--name", required=True, help="what --style will call it: letters, digits and hyphens")
     parser.add_argument("--title", help="what people read [the name]")
-    parser.add_argument("--photographs", type=Path, metavar="DIR", help="photographs of all kinds to train on")
+    parser.add_argument("--photographs", type=Path, metavar="DIR", help="photographs of all kinds to train on (needed)")
     parser.add_argument(
         "--minutes", type=minutes, help=f"time budget; the schedule is fitted to it [{STEPS} steps, however long]"
     )
@@ -136,7 +136,8 @@ def _make_style(options: argparse.Namespace) -> None:
         style_picture=options.picture,
         style_size_px=recipe.style_size_px,
         photographs=sample.scored,
-        backbone=perceptual_backbone(options.vgg),
+        # Nothing is downloaded only to score what was trained without it.
+        backbone=perceptual_backbone(options.vgg, name=options.backbone if options.vgg is None else None),
     )
     scores["held_out"] = held_out is not None
     data = describe_photographs(len(files) - len(sample.scored) * scores["held_out"], options.photographs)

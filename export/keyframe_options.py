@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realtime.command import make_parser, path_argument
-from realtime.settings import SIZE_MAX_PX, time_s
+from realtime.command import make_parser
+from realtime.settings import GATYS_SIZE_PX, SIZE_MAX_PX, path_argument, time_s
 
 if TYPE_CHECKING:
     from training.backbone import LayerChoice
@@ -55,7 +55,7 @@ def make_keyframe_parser() -> argparse.ArgumentParser:
     moment.add_argument(
         "--frames", type=_numbers, metavar="N,N...", help="these frames of the video, counted from 0: 000123.png"
     )
-    add("--size", type=_size, default=512, metavar="PX", help="short side of the result [%(default)s]")
+    add("--size", type=_size, default=GATYS_SIZE_PX, metavar="PX", help="short side of the result [%(default)s]")
     add("--style-size", type=_size, metavar="PX", help="short side of the style pictures beside it [--size]")
     add("--scales", type=_positive, default=1, metavar="N", help="sizes from coarse to fine, each twice the last [1]")
     add("--iterations", type=_positive, default=300, metavar="N", help="at each scale [%(default)s]")

@@ -42,7 +42,7 @@ def styles_table(folder: Path, *, thumbnails: str) -> str:
     lines = ["| style | | after | kind | figures | MB |", "|---|---|---|---|---|---|"]
     lines += [
         f"| `{card['name']}` | {_thumbnail(card, thumbnails)} | {_origin(card)} "
-        f"| {card['kind']} | {_figures(card)} | {card['size_bytes'] / 1e6:.1f} |"
+        f"| {card['kind']} | {_figures(card)} | {sum(item['size_bytes'] for item in files_of(card)) / 1e6:.1f} |"
         for card in _cards(folder)
     ]
     return "\n".join(lines)
@@ -51,8 +51,8 @@ def styles_table(folder: Path, *, thumbnails: str) -> str:
 def gallery(folder: Path) -> str:
     """Return the figures of all cards as a table for the page beside them."""
     lines = [
-        "| | style | licence | recipe | training | figures | flicker | ms a frame | files | parity |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| | style | licence | recipe | training | figures | ms a frame | files | parity |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [f"| {' | '.join(_cells(card))} |" for card in _cards(folder)]
     return "\n".join(lines)
@@ -70,7 +70,6 @@ def _cells(card: dict[str, Any]) -> list[str]:
         f"[{Path(recipe).name}](../{recipe})" if isinstance(recipe, str) else "in the card",
         f"{training['minutes'] / 60:.2f} h, {training['steps']} steps",
         _figures(card),
-        f"{card['scores']['warping_error']:.4f}" if "warping_error" in card["scores"] else NONE,
         "<br>".join([*(f"{value:g}: {engine}" for engine, value in times.items()), measured_at]) if times else NONE,
         "<br>".join(f"{item['file']} {item['size_bytes'] / 1e6:.2f} MB{_quality(item)}" for item in files),
         "<br>".join(f"{item['psnr_db']:g} dB: {item['engine']}" for item in card["parity"]),

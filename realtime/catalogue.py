@@ -159,7 +159,7 @@ def resolve_style(text: str, catalogue: Mapping[str, Style] | None = None) -> St
         return catalogue[text]
     if is_file(path):
         raise UsageError(
-            f"--style {text}: pictures as styles need an any-style model, which this version does not have yet; "
+            f"--style {text}: pictures as styles need an any-style model, and none is installed; "
             f"give a style's name ({', '.join(catalogue)}) or an {MODEL_SUFFIX} file"
         )
     close = difflib.get_close_matches(text, catalogue, n=3, cutoff=0.4)
@@ -207,11 +207,9 @@ def _part(model: Style, kind: str) -> Style:
 def verify_style(style: Style) -> None:
     """Read every file of the style. Raises StyleError where one is missing or does not match the card."""
     read_model(style)
-    if is_any_style(style):
-        read_model(encoder_of(style))
-        fitter = fitter_of(style)
-        if fitter is not None:
-            read_model(fitter)
+    for part in ANY_STYLE_PARTS:
+        if part in style.card:
+            read_model(_part(style, part))
     for listed in style.card.get("variants", ()):
         variant = style.variant(listed["precision"])
         if variant is not None:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = make_parser("stylize", "List the styles. To stylise a video: stylize-video INPUT OUTPUT")
+    parser = make_parser(
+        "stylize",
+        "List the styles, measure videos and this machine. To stylise: stylize-video, stylize-image, stylize-webcam",
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     styles = verbs.add_parser(
         "styles",

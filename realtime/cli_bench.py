@@ -55,5 +55,5 @@ def run_bench(options: argparse.Namespace, interrupts: Interrupts) -> int:
     if limit is None:
         print_output(f"no size holds {LIVE_FPS} fps here; --size of the other commands may be smaller than these")
     else:
-        print_output(f"{LIVE_FPS} fps: up to {limit.width}x{limit.height} with {limit.engine}")
+        print_output(f"{LIVE_FPS} fps, the network alone: up to {limit.width}x{limit.height} with {limit.engine}")
     return 0

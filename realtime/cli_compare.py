@@ -9,14 +9,13 @@ from pathlib import Path
 
 from .command import (
     Interrupts,
-    path_argument,
     paths_in_use,
     print_output,
     require_side_file,
     write_side_file,
 )
 from .errors import UsageError
-from .settings import size_px
+from .settings import path_argument, size_px
 
 CHART_SUFFIX = ".svg"
 CHART_TITLE = "Warping error E_warp of each pair of frames"

@@ -13,14 +13,13 @@ from .command import (
     Interrupts,
     add_paths,
     make_parser,
-    path_argument,
     paths_in_use,
     require_side_file,
     run_command,
     write_side_file,
 )
 from .errors import UsageError
-from .settings import PROGRESS_KINDS, Controls, Settings, add_options, read_options
+from .settings import PROGRESS_KINDS, Controls, Settings, add_options, path_argument, read_options
 
 
 def main(arguments: list[str] | None = None) -> int:

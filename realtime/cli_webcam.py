@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .allocator import keep_few_arenas
-from .command import Interrupts, make_parser, path_argument, require_side_file, run_command, write_side_file
+from .command import Interrupts, make_parser, require_side_file, run_command, write_side_file
 from .errors import UsageError
 from .live_keys import KEYS
 from .live_settings import LiveControls, LiveSettings
 from .serve_settings import add_serve_options, read_serve_settings
-from .settings import add_options, read_options
+from .settings import add_options, path_argument, read_options
 
 if TYPE_CHECKING:
     from .live_session import LiveSession

@@ -11,6 +11,7 @@ from types import FrameType
 
 from . import __version__
 from .errors import OutputError, StylizeError, UsageError
+from .settings import path_argument
 
 EXIT_FAILED = 1
 DEBUG_VARIABLE = "STYLIZE_DEBUG"
@@ -52,13 +53,6 @@ def make_parser(name: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=name, description=description)
     parser.add_argument("--version", action="version", version=f"stylecast {__version__}")
     return parser
-
-
-def path_argument(text: str) -> Path:
-    """Parse a path; an empty one, such as that of an unset variable in a script, would mean the current folder."""
-    if not text:
-        raise argparse.ArgumentTypeError("the path is empty")
-    return Path(text)
 
 
 def add_paths(parser: argparse.ArgumentParser, plural: str) -> None:

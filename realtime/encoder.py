@@ -71,6 +71,11 @@ class EncoderChoice:
     pixel_format: str
 
 
+def default_codec(container: str) -> str:
+    """Return what a container is written with where nothing else is asked for: what every browser plays in it."""
+    return "vp9" if container == "webm" else "h264"
+
+
 def choose_encoder(
     codec: str,
     *,

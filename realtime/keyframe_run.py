@@ -19,13 +19,10 @@ from .keyframe_folder import find_keyframes, learned_size_px
 from .keyframe_painting import paint_keyframes
 from .output_file import OutputFile, write_error
 from .picture import read_picture
-from .settings import Controls, Settings
+from .settings import FEW_SHOT_SIZE_PX, Controls, Settings
 from .style_choice import StyleChoice, choose_style
 from .video_job import VideoJobs
 from .video_source import VideoFileSource
-
-# Short side at which key frames are learned where `--size` is not given.
-FEW_SHOT_SIZE_PX = 540
 
 
 def uses_keyframes(settings: Settings) -> bool:
@@ -43,6 +40,9 @@ def uses_keyframes(settings: Settings) -> bool:
         raise UsageError("--style and --mix do not go with key frames, which have their own style; leave them out")
     if not is_used and settings.carry != Settings().carry:
         raise UsageError(f"--carry {settings.carry} needs --keyframes DIR or --gatys PICTURE")
+    needs_vgg = settings.gatys is not None or settings.carry != "flow"
+    if settings.vgg is not None and not needs_vgg:
+        raise UsageError("--vgg is for --gatys and --carry few-shot; leave it out")
     return is_used
 
 

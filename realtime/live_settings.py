@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from .settings import SIZE_MAX_PX, SIZE_MIN_PX, SPLIT_KINDS, Controls, Settings, option, time_s
+from .settings import SIZE_MAX_PX, SIZE_MIN_PX, Controls, Settings, option, path_argument, time_s
 
 CAPTURE_SIDE_MIN_PX, CAPTURE_SIDE_MAX_PX = 16, 7680
 RATE_MIN, RATE_MAX = 1, 240
@@ -58,12 +58,6 @@ def frame_rate(text: str) -> int:
     return int(text)
 
 
-def _path(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("the path is empty")
-    return Path(text)
-
-
 def _same_as_in_a_file_job(name: str) -> Any:
     declared = Settings.__dataclass_fields__[name]
     return field(default=declared.default, metadata=declared.metadata)
@@ -76,12 +70,7 @@ class LiveControls(Controls):
     `size` is the short side in pixels at which the network runs, None lets the governor choose.
     """
 
-    split: str | None = option(
-        None,
-        none="off",
-        choices=SPLIT_KINDS,
-        help="show before and after: in one picture, or side by side at twice the width",
-    )
+    split: str | None = _same_as_in_a_file_job("split")
     mirror: bool = option(False, help="mirror the picture, as people know themselves")
     size: int | None = option(
         None,
@@ -111,12 +100,16 @@ class LiveSettings:
         PictureSize(1280, 720),
         parse=picture_size,
         metavar="WxH",
-        help="size that the camera is asked for; it may give another",
+        help="size that the camera is asked for; it may give another (browsers: 640x360 at 30)",
     )
     capture_fps: int = option(30, parse=frame_rate, metavar="FPS", help="rate that the camera is asked for")
     loop: bool = option(False, help="begin a video file again when it ends")
     record: Path | None = option(
-        None, none="nothing", parse=_path, metavar="FILE", help="record from the start on: .mp4, .mov, .mkv or .webm"
+        None,
+        none="nothing",
+        parse=path_argument,
+        metavar="FILE",
+        help="record from the start on, to a new file: .mp4, .mov, .mkv or .webm",
     )
     microphone: str | None = option(
         None, none="none", metavar="auto|NAME", help="record the sound of this microphone, too; auto is the system's"

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from .color import SDR_TAGS
-from .encoder import EncoderChoice, choose_encoder, require_container
+from .encoder import EncoderChoice, choose_encoder, default_codec, require_container
 from .errors import OutputError, StylizeError, UsageError
 from .frame import Frame
 from .live_frame import LiveFrame, Subscription
@@ -21,7 +21,6 @@ RECORDING_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 # Frames that may wait for an encoder that stumbles: half a second.
 RECORDING_DEPTH = 15
 _TIME_BASE = Fraction(1, 1000)
-_CODEC_OF_FORMAT = {"webm": "vp9"}
 # No lookahead: what the encoder holds back would be lost when the process is killed, and comes at the cost of the run.
 _OPTIONS_OF_CODEC = {"h264": (("tune", "zerolatency"),), "vp9": (("lag-in-frames", "0"),)}
 _PRESET_OF_CODEC = {"h264": "superfast", "vp9": "8"}
@@ -135,7 +134,7 @@ class Recorder:
 
 def _encoder(path: Path, fps: int) -> EncoderChoice:
     container = output_format(path)
-    codec = _CODEC_OF_FORMAT.get(container, "h264")
+    codec = default_codec(container)
     extra = (*_OPTIONS_OF_CODEC[codec], ("g", str(_KEY_FRAMES_EVERY_S * fps)))
     choice = choose_encoder(codec, preset=_PRESET_OF_CODEC[codec], extra=extra)
     require_container(choice, container)

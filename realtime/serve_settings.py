@@ -85,5 +85,7 @@ def read_serve_settings(namespace: argparse.Namespace) -> ServeSettings | None:
 def port_number(text: str) -> int:
     """Parse a port; 0 takes a free one."""
     if not text.isdecimal() or int(text) > _PORT_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {_PORT_MAX}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a whole number from 0 to {_PORT_MAX}; cameras stand before --serve"
+        )
     return int(text)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 Declared = TypeVar("Declared")
@@ -24,6 +25,9 @@ DEFAULT_STYLE = "starry-night"
 MIXED_STYLES_MAX = 4
 SIZE_MIN_PX = 64
 SIZE_MAX_PX = 4320
+# Short sides where `--size` is not given: of key frames that are painted, and at which they are learned.
+GATYS_SIZE_PX = 512
+FEW_SHOT_SIZE_PX = 540
 
 # Each takes minutes to paint.
 KEYFRAMES_MAX = 1000
@@ -100,6 +104,13 @@ def time_s(text: str) -> Fraction:
     return seconds
 
 
+def path_argument(text: str) -> Path:
+    """Parse a path; an empty one, such as that of an unset variable in a script, would mean the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
+
+
 def key_value(text: str) -> tuple[str, str]:
     """Parse KEY=VALUE."""
     key, separator, value = text.partition("=")
@@ -144,7 +155,8 @@ class Controls:
         0.8,
         parse=unit_interval,
         metavar="0..1",
-        help="temporal smoothing against flicker; 0 leaves every frame as the network made it",
+        help="temporal smoothing against flicker; 0 leaves every frame as the network made it; key frames that are "
+        "carried along the motion need none",
     )
     keep_colors: bool = option(False, help="keep the colours of the frame and take only the luminance of the style")
 
@@ -200,7 +212,7 @@ class Settings:
     carry: str = option(
         "flow",
         choices=CARRY_KINDS,
-        help="how key frames become a clip: along the motion (flow), by a network trained on them for minutes "
+        help="how key frames become a clip: along the motion (flow), by a network trained on them for five minutes "
         "(few-shot; needs the extra `train`), or what measures better of both (auto)",
     )
     vgg: str | None = option(
@@ -215,7 +227,8 @@ class Settings:
         none="full",
         parse=size_px,
         metavar="PX",
-        help="short side at which the network runs; the output keeps the input's size; 'full' is the input's own",
+        help="short side at which the network runs; the output keeps the input's size; 'full' is the input's own; with "
+        f"--gatys that at which key frames are painted [{GATYS_SIZE_PX}], with few-shot learned [{FEW_SHOT_SIZE_PX}]",
     )
     device: str = option("auto", choices=DEVICES, help="where the network runs")
     engine: str = option("auto", choices=ENGINES, help="what runs the network")
@@ -252,12 +265,14 @@ class Settings:
     )
     crf: int | None = option(
         None,
-        none="20 for h264",
+        none="20 for h264, 22 hevc, 30 av1 and vp9",
         parse=_crf,
         metavar="0..63",
         help="quality of the encoder, lower is better",
     )
-    preset: str | None = option(None, none="veryfast for h264", metavar="NAME", help="speed of the encoder")
+    preset: str | None = option(
+        None, none="veryfast for h264 and hevc, 10 av1, 6 vp9", metavar="NAME", help="speed of the encoder"
+    )
     pix_fmt: str | None = option(
         None, none="yuv420p; yuv422p10le for prores", metavar="FORMAT", help="pixel format of the output"
     )

@@ -11,6 +11,7 @@ WORDS = {
     "cycle_psnr_paintings_db": "{:.1f} dB from paintings",
     "gram_distance": "Gram distance {:.2f}",
     "gram_distance_of_photographs": "{:.2f} before",
+    "warping_error": "E_warp {:.4f}",
 }
 
 

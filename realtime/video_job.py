@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from .encoder import EncoderChoice, choose_encoder, require_container
+from .encoder import EncoderChoice, choose_encoder, default_codec, require_container
 from .errors import InputError, UsageError
 from .frame import Frame
 from .job_report import JobListener, JobReport, options_used, versions
@@ -23,10 +23,6 @@ from .stream_copy import StreamCopier
 from .style_choice import StyleChoice
 from .video_sink import FORMAT_OF_SUFFIX, VideoFileSink, output_format
 from .video_source import VideoFileSource
-
-# VP9 is what every browser plays in WebM.
-_CODEC_OF_FORMAT = {"webm": "vp9"}
-_DEFAULT_CODEC = "h264"
 
 
 class VideoJobs:
@@ -193,7 +189,7 @@ class VideoJobs:
 
     def _encoder_for(self, output_path: Path) -> EncoderChoice:
         container = output_format(output_path)
-        codec = self._settings.codec or _CODEC_OF_FORMAT.get(container, _DEFAULT_CODEC)
+        codec = self._settings.codec or default_codec(container)
         if codec not in self._encoders:
             self._encoders[codec] = choose_encoder(
                 codec,

@@ -81,6 +81,14 @@ def test_there_are_enough_styles_and_the_default_is_one_of_them() -> None:
     assert DEFAULT_STYLE in load_catalogue()
 
 
+def test_every_picture_that_was_learned_from_is_named() -> None:
+    notice = (WEIGHTS_FOLDER.parent / "NOTICE").read_text(encoding="utf-8")
+
+    for name, style in load_catalogue().items():
+        assert name in notice
+        assert style.card.get("artist", "") in notice
+
+
 def test_all_weights_together_stay_small() -> None:
     assert sum(path.stat().st_size for path in WEIGHTS_FOLDER.rglob("*") if path.is_file()) <= FOLDER_BYTES_MAX
 

@@ -48,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder of the style picture, or of the paintings of an any-style recipe",
+        help="folder with the style picture under the name that the recipe's `picture` gives, or of the paintings of "
+        "an any-style or CycleGAN recipe",
     )
     parser.add_argument("--photographs", type=Path, required=True, metavar="DIR", help="photographs to train on")
     parser.add_argument(

@@ -1,7 +1,7 @@
 """How near a stylised picture is to its content and to its style, whatever network and settings made it.
 
-Always by VGG19 with the layers of METRICS: content at relu4_1, style the mean of relu1_1 to relu4_1, in float32, so
-that pictures of different backbones can be compared; and by SSIM, for which no network is needed.
+Always by VGG19 with the layers of weights/README.md: content at relu4_1, style the mean of relu1_1 to relu4_1, in
+float32, so that pictures of different backbones can be compared; and by SSIM, for which no network is needed.
 """
 
 from collections.abc import Sequence

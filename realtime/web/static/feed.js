@@ -27,11 +27,6 @@ export class Feed {
     if (!document.hidden) this.#run(view, this.#abort.signal);
   }
 
-  stop() {
-    this.#abort?.abort();
-    this.#view = null;
-  }
-
   async #run(view, signal) {
     while (!signal.aborted) {
       try {
