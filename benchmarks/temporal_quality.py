@@ -63,7 +63,7 @@ def temporal_table(rows: Sequence[Mapping[str, Any]]) -> str:
             f"| {_percent(removed)} | {_percent(sharpness)} |"
         )
     known = [row["removed"] for row in rows if row.get("removed") is not None]
-    mean = f"Mean flicker removed: {_percent(statistics.fmean(known))}. " if known else ""
+    mean = f"Flicker removed, mean of the sequences' shares: {_percent(statistics.fmean(known))}. " if known else ""
     return "\n".join([*lines, "", f"{mean}E_warp in 10^-4 of the squared range, frame by frame, without smoothing.\n"])
 
 

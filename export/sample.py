@@ -9,7 +9,7 @@ import numpy as np
 
 from export.variant import CALIBRATION_PICTURES
 from export.verify import SIZES, Picture
-from training.photograph import UnreadablePictureError, load_picture
+from training.photograph import UnreadablePictureError, evenly, load_picture
 
 SCORED_PICTURES = 20
 SCORED_SIDE_PX = 384
@@ -65,8 +65,7 @@ def read_pictures(files: Sequence[Path], count: int, *, short_side_px: int | Non
     """
     pictures: dict[Path, Picture] = {}
     # First one of each of `count` equal parts, then all the others, for those that could not be read.
-    step = max(1, len(files) // count)
-    spread = files[::step]
+    spread = evenly(files, count)
     for path in [*spread, *(other for other in files if other not in set(spread))]:
         if len(pictures) == count:
             break

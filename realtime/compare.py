@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from .errors import InputError, UsageError
 from .frame import Frame
 from .motion import read_flow
+from .paced_source import upright
 from .smoothing_watch import json_number
 from .temporal_metric import Series, TemporalMeter, flicker_removed
+from .video_info import orientation
 from .video_source import VideoFileSource
 
 FLOW_SUFFIX = ".flo"
@@ -104,7 +106,7 @@ def compare(
 ) -> Comparison:
     """Measure `outputs`, and `unsmoothed` if it is not among them, frame by frame against `input_path`.
 
-    All are scaled to the input's size, or so that its short side is `short_side_px`. `flow_folder` holds one .flo file,
+    All are turned upright, and scaled to the input's size, or so that its short side is `short_side_px`. `flow_folder` holds one .flo file,
     in the order of their names, for every pair of frames. `on_frame` hears how many frames are done, and of how many.
 
     Raises:
@@ -123,14 +125,19 @@ def compare(
         source, *others = (stack.enter_context(VideoFileSource(path)) for path in (input_path, *paths))
         size = _measured_size(source, short_side_px)
         notes = [
-            f"{other.path} has {other.info.width}x{other.info.height} pixels and is scaled to {size[0]}x{size[1]}"
+            f"{other.path} has {width}x{height} pixels and is scaled to {size[0]}x{size[1]}"
             for other in (source, *others)
-            if (other.info.width, other.info.height) != size
+            for width, height in (_upright_size(other),)
+            if (width, height) != size
         ]
         expected = source.expected_frames()
         for frame, stylized in _side_by_side(source, others):
             flow = _flow_to(frame.index, flows, size) if flows is not None else None
-            meter.add(_scaled(frame, size), [_scaled(other, size) for other in stylized], flow=flow)
+            pictures = [
+                _scaled(upright(each.rgb, video.info), size)
+                for each, video in zip((frame, *stylized), (source, *others), strict=True)
+            ]
+            meter.add(pictures[0], pictures[1:], flow=flow)
             on_frame(meter.frames, expected)
     if flows is not None and len(flows) != meter.frames - 1:
         raise UsageError(
@@ -149,11 +156,17 @@ def compare(
 
 
 def _measured_size(source: VideoFileSource, short_side_px: int | None) -> tuple[int, int]:
-    width, height = source.info.width, source.info.height
+    width, height = _upright_size(source)
     short = min(width, height)
     if short_side_px is None or short_side_px >= short:
         return width, height
     return round(width * short_side_px / short), round(height * short_side_px / short)
+
+
+def _upright_size(source: VideoFileSource) -> tuple[int, int]:
+    """Return width and height as a video is shown: of two files of one clip, one may be turned by its tag."""
+    sides = source.info.width, source.info.height
+    return sides[::-1] if orientation(source.info.display_matrix)[1] % 2 else sides
 
 
 def _side_by_side(source: VideoFileSource, others: list[VideoFileSource]) -> Iterator[tuple[Frame, list[Frame]]]:
@@ -178,11 +191,11 @@ def _side_by_side(source: VideoFileSource, others: list[VideoFileSource]) -> Ite
             raise InputError(f"{other.path} has more frames than the {frames} of {source.path}; it must have the same")
 
 
-def _scaled(frame: Frame, size: tuple[int, int]) -> NDArray[np.uint8]:
-    if (frame.rgb.shape[1], frame.rgb.shape[0]) == size:
-        return frame.rgb
-    how = cv2.INTER_AREA if frame.rgb.shape[1] > size[0] else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(frame.rgb, size, interpolation=how), dtype=np.uint8)
+def _scaled(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if (rgb.shape[1], rgb.shape[0]) == size:
+        return rgb
+    how = cv2.INTER_AREA if rgb.shape[1] > size[0] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(rgb, size, interpolation=how), dtype=np.uint8)
 
 
 def _flow_files(folder: Path | None) -> list[Path] | None:

@@ -38,6 +38,7 @@ from .video_source import VideoFileSource
 FLOW_SHORT_SIDE_MAX_PX = 360
 # Displacements are stored in these parts of a pixel, as finely as OpenCV samples: int16 then holds 1,023 px.
 _PARTS_OF_PX = 32
+# The root of the trust is stored in so many levels: what was looked up has no more than 0.02 of it.
 _TRUST_LEVELS = 255
 
 
@@ -205,7 +206,7 @@ class KeyframePainter:
             carried_map = carrier.step(
                 rgb, back=_read_motion(spool, following.forth), forth=_read_motion(spool, following.back)
             )
-            trust = np.rint(_TRUST_LEVELS * carried_map.trust).astype(np.uint8)
+            trust = np.rint(_TRUST_LEVELS * np.sqrt(carried_map.trust)).astype(np.uint8)
             maps[number] = spool.put(_in_parts(carried_map.displacement)), spool.put(trust)
         return maps
 
@@ -290,6 +291,5 @@ def _read_motion(spool: ArraySpool, place: int) -> NDArray[np.float32]:
 
 def _read_map(spool: ArraySpool, places: tuple[int, int]) -> CarriedMap:
     displacement, trust = places
-    return CarriedMap(
-        _read_motion(spool, displacement), np.asarray(spool.get(trust) / np.float32(_TRUST_LEVELS), dtype=np.float32)
-    )
+    root = np.asarray(spool.get(trust) / np.float32(_TRUST_LEVELS), dtype=np.float32)
+    return CarriedMap(_read_motion(spool, displacement), np.square(root))

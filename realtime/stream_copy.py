@@ -25,6 +25,7 @@ from .stream_convert import (
     copy_description,
     describing_metadata,
 )
+from .timecode import timecode_after
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -78,12 +79,15 @@ class StreamCopier:
     def add_streams(self, output: "OutputContainer", *, main_video: "Callable[[], VideoStream]") -> "VideoStream":
         """Add an output stream for every stream that can be carried, and `main_video()` at its place; return that."""
         output.metadata.update(describing_metadata(self._container.metadata))
+        if self._time_shift_s > 0:  # that of the video is the one that counts
+            output.metadata.pop("timecode", None)
         self._copy_chapters(output)
         carried: list[Stream] = []
         for stream in self._container.streams:
             if stream.index == self._main.index:
                 main = main_video()
                 copy_description(main, stream)
+                self._advance_timecode(main)
                 continue
             carrier = self._carrier_for(stream, output)
             if carrier is not None:
@@ -227,6 +231,20 @@ class StreamCopier:
             if packet is not None and packet.size:
                 output.add_attachment(f"cover{suffix}", mime_type, bytes(packet))
         return True
+
+    def _advance_timecode(self, main: "VideoStream") -> None:
+        """Have the timecode of the video be that of its first frame here."""
+        timecode = main.metadata.get("timecode")
+        begin_s = (self._main.start_time or 0) * (self._main.time_base or 0)
+        rate = self._main.average_rate
+        if timecode is None or rate is None or self._time_shift_s <= begin_s:
+            return
+        advanced = timecode_after(timecode, round((self._time_shift_s - begin_s) * rate), rate=rate)
+        if advanced is None:
+            del main.metadata["timecode"]
+            self._say(f"the timecode {timecode} cannot be advanced to the start, and is left out")
+        else:
+            main.metadata["timecode"] = advanced
 
     def _copy_chapters(self, output: "OutputContainer") -> None:
         chapters: list[Chapter] = []

@@ -82,11 +82,19 @@ def promised_frames(stream: "VideoStream") -> int:
     return stream.frames
 
 
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+def has_captions(frame: av.VideoFrame) -> bool:
+    """Return whether a decoded frame carries closed captions (ATSC A/53)."""
+    return _side_data(frame, SideDataType.A53_CC) is not None
+
+
+def _side_data(frame: av.VideoFrame, kind: SideDataType) -> Any:
     # Not `frame.side_data`, which the frame keeps and which keeps the frame, until the garbage collector comes by. PyAV
     # declares neither its argument nor that it is a mapping.
-    side_data = cast("Callable[[av.VideoFrame], Mapping[object, Any]]", SideDataContainer)(frame)
-    data = side_data.get(SideDataType.DISPLAYMATRIX)
+    return cast("Callable[[av.VideoFrame], Mapping[object, Any]]", SideDataContainer)(frame).get(kind)
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    data = _side_data(frame, SideDataType.DISPLAYMATRIX)
     if data is None:
         return None
     matrix = np.frombuffer(bytes(data), dtype=np.int32)

@@ -230,10 +230,13 @@ class VideoFileSink:
         context = stream.codec_context
         context.width, context.height = self._size
         context.pix_fmt = self._pixel_format
-        context.color_range = info.color_tags.range
-        context.colorspace = info.color_tags.matrix
-        context.color_primaries = info.color_tags.primaries
-        context.color_trc = info.color_tags.transfer
+        tags = info.color_tags.written_as(self._pixel_format)
+        context.color_range = tags.range
+        context.colorspace = tags.matrix
+        context.color_primaries = tags.primaries
+        context.color_trc = tags.transfer
+        if self._format_name in ("mp4", "mov") and context.codec.canonical_name == "hevc":
+            context.codec_tag = "hvc1"  # FFmpeg's own, hev1, is not played by QuickTime, Safari and iOS
         if info.sample_aspect_ratio and not self._squares_pixels:
             ratio = info.sample_aspect_ratio
             context.sample_aspect_ratio = 1 / ratio if self._rotation_quarters % 2 else ratio

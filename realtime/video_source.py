@@ -17,7 +17,7 @@ from .errors import InputError
 from .frame import Frame
 from .media import NEW_TIME_LINE_S, main_video_stream, open_input, reason
 from .picture_filter import PictureFilter
-from .video_info import clock_of, describe_video, promised_frames
+from .video_info import clock_of, describe_video, has_captions, promised_frames
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -68,6 +68,8 @@ class VideoFileSource:
                     f"the first frame is at {float(self.first_s):g} s: everything is moved by that, to begin at 0"
                 )
             self.info = describe_video(self._stream, self._first)
+            if has_captions(self._first):
+                self._note("closed captions inside the video (CEA-608/708) are left out")
         except BaseException:
             self._container.close()
             raise
@@ -108,7 +110,10 @@ class VideoFileSource:
                 f"all frames are scaled to {self.info.width}x{self.info.height}"
             )
         try:
-            return self._converter.to_rgb(picture, width=self.info.width, height=self.info.height)
+            rgb = self._converter.to_rgb(picture, width=self.info.width, height=self.info.height)
+            if self._converter.has_met_transparency:
+                self._note("transparency lies on white")
+            return rgb
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(f"a picture of {self.path} is damaged: {error}") from error
 

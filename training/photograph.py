@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 # A crop covers between this share of the photograph's short side and all of it: networks meet faces that fill the
@@ -49,10 +52,9 @@ class PictureFolder:
 
     def spread(self, count: int, *, side_px: int) -> Tensor:
         """Return the middle squares of up to `count` files that lie evenly in the list, (N, 3, side, side)."""
-        stride = max(1, len(self.files) // count)
-        starts = range(0, len(self.files), stride)
-        numbers = [start + offset for offset in range(stride) for start in starts if start + offset < len(self.files)]
-        readable = filter(None, (self._read(number, side_px) for number in numbers))
+        chosen = evenly(range(len(self.files)), count)
+        others = sorted({*range(len(self.files))} - {*chosen})  # for those that cannot be read
+        readable = filter(None, (self._read(number, side_px) for number in (*chosen, *others)))
         squares = [square(picture, side_px) for picture, _ in zip(readable, range(count), strict=False)]
         if not squares:
             raise ValueError(f"none of {len(self.files)} pictures could be read; the first is {self.files[0]}")
@@ -76,6 +78,12 @@ def list_pictures(folder: Path) -> list[Path]:
     if not files:
         raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) below {folder}")
     return files
+
+
+def evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """Return up to `count` items, the first of each of so many equal parts."""
+    count = min(count, len(items))
+    return [items[index * len(items) // count] for index in range(count)]
 
 
 def pictures_digest(files: Iterable[Path]) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from realtime.catalogue import read_model, resolve_style
 from realtime.engine import open_engine
+from realtime.luminance_history import STAYING_LEVELS
 from realtime.smoother import FlowSmoother
 from realtime.stylizer import Stylizer
 from samples.scene import backward_flow, render_picture
@@ -265,6 +266,17 @@ def test_still_picture_with_noise_converges_and_does_not_drift(smoother: Smoothe
     assert max(float(np.abs(offset).mean()) for offset in offsets) < DRIFT_LEVELS_MAX
     assert errors[2] < errors[0]
     assert errors[2] < 1.2 * errors[1]
+
+
+@pytest.mark.parametrize("smoothing", [0.8, 0.9, 1.0])
+def test_a_still_picture_that_has_changed_is_reached(make: Callable[[], SmoothedInput], smoothing: float) -> None:
+    """As when the light has changed: what bytes round away would stay for ever."""
+    flat = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    frames = [flat + np.uint8(100), *[flat + np.array([110, 112, 114], np.uint8)] * 40]
+
+    results = _run(make(), _scene(1), frames, smoothing)
+
+    assert np.abs(results[-1].astype(int) - frames[-1]).max() <= STAYING_LEVELS + CUT_LEVELS_MAX
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime.cli import main
-from tests.media import write_clip
+from tests.media import MediaWriter, write_clip
 
 Picture = NDArray[np.uint8]
 
@@ -103,6 +103,28 @@ def test_true_motion_is_used_where_it_is_given(folder: Path, capsys: pytest.Capt
 
     assert right["input"]["warping_error"] == 0
     assert wrong["input"]["warping_error"] > 1e-5
+
+
+def test_a_video_that_is_turned_by_its_tag_is_compared_upright(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lying(number: int, _: tuple[int, int]) -> Picture:
+        return np.ascontiguousarray(np.rot90(_view(number, SIZE), -1))
+
+    writer = MediaWriter(folder / "turned.mp4")
+    video = writer.video(
+        pts=range(FRAMES), size=SIZE[::-1], pixel_format="yuv444p", picture=lying, options={"crf": "0"}
+    )
+    video.set_display_rotation(90)
+    writer.write()
+
+    result = _json(capsys, "turned.mp4", "in.mkv", "--unsmoothed", "rough.mkv")
+
+    assert result["size"] == "160x96"
+    assert result["outputs"][0]["sharpness"] == pytest.approx(result["input"]["sharpness"], rel=0.05)
+    # Frame by frame the same pictures: against one that is turned the other way it is a hundred times as much.
+    assert result["outputs"][0]["frame_difference"] < 1e-3
+    assert not result["notes"]
 
 
 def test_a_video_of_another_size_is_scaled_and_that_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.media import MediaWriter, numbers, read_frames, streams_of, write_clip
 
 Stylize = Callable[..., int]
+ReadReport = Callable[[], dict[str, Any]]
 
 
 @pytest.mark.parametrize("degrees", [90, 180, -90])
@@ -154,3 +157,39 @@ def test_codec_and_pixel_format_are_those_asked_for(
     assert streams_of(tmp_path / f"out{suffix}", "video")[0].codec == decoder
     assert frame.format.name == pixel_format
     assert numbers(tmp_path / f"out{suffix}") == list(range(10))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_hevc_is_tagged_as_every_player_knows_it(suffix: str, tmp_path: Path, stylize: Stylize) -> None:
+    source = write_clip(tmp_path / "in.mp4", audio=False)
+
+    assert stylize(source, tmp_path / f"out{suffix}", "--codec", "hevc") == 0
+
+    assert b"hvc1" in (tmp_path / f"out{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize(("codec", "options"), [("libx264rgb", ["--crf", "0"]), ("ffv1", ["--pix-fmt", "bgr0"])])
+def test_encoders_of_rgb_keep_the_colours(codec: str, options: list[str], tmp_path: Path, stylize: Stylize) -> None:
+    source = write_clip(
+        tmp_path / "in.mp4",
+        audio=False,
+        matrix=1,
+        color_range=1,
+        picture=lambda number, size: np.full((size[1], size[0], 3), (200, 60, 30), np.uint8),
+    )
+
+    assert stylize(source, tmp_path / "out.mkv", "--codec", codec, *options) == 0
+
+    assert np.abs(read_frames(tmp_path / "out.mkv")[0].rgb.astype(int) - (200, 60, 30)).max() <= 3
+
+
+def test_transparency_lies_on_white_and_that_is_said(tmp_path: Path, stylize: Stylize, read_report: ReadReport) -> None:
+    layer = Image.new("RGBA", (64, 48), (0, 0, 0, 0))
+    layer.paste((200, 60, 30, 255), (0, 0, 32, 48))
+    layer.save(tmp_path / "in.png", save_all=True, append_images=[layer.rotate(180)])
+    (tmp_path / "in.png").rename(tmp_path / "in.apng")
+
+    assert stylize(tmp_path / "in.apng", tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
+
+    assert read_frames(tmp_path / "out.mp4")[0].rgb[24, 56].min() > 245
+    assert "transparency lies on white" in read_report()["notes"]

@@ -129,3 +129,14 @@ def test_a_timecode_track_does_not_stop_the_job(tmp_path: Path, stylize: Stylize
 
     assert numbers(tmp_path / "out.mov") == list(range(10))
     assert len(streams_of(tmp_path / "out.mov", "data")) == 1
+
+
+def test_a_timecode_is_that_of_the_first_frame_that_is_kept(tmp_path: Path, stylize: Stylize) -> None:
+    writer = MediaWriter(tmp_path / "in.mov")
+    writer.video(pts=range(50)).metadata["timecode"] = "01:00:00:00"
+    source = writer.write()
+
+    assert stylize(source, tmp_path / "out.mov", "--start", "1.2") == 0
+
+    with av.open(str(tmp_path / "out.mov")) as container:
+        assert container.streams.video[0].metadata["timecode"] == "01:00:01:05"

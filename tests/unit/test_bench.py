@@ -54,4 +54,6 @@ def test_people_get_a_recommendation(capsys: pytest.CaptureFixture[str]) -> None
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("starry-night, the network alone")
-    assert lines[-1].startswith("30 fps, the network alone: up to 96x64") or lines[-1].startswith("no size holds 30 fps")
+    assert lines[-1].startswith("30 fps, the network alone: up to 96x64") or lines[-1].startswith(
+        "no size holds 30 fps"
+    )

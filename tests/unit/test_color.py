@@ -197,7 +197,40 @@ def test_rgb_is_taken_as_it_is(pixel_format: str) -> None:
     assert np.array_equal(_read(frame, tags), rgb)
 
 
-@pytest.mark.parametrize("tagged", [0, RANGE_LIMITED, RANGE_FULL])
+@pytest.mark.parametrize("pixel_format", ["gbrp", "bgr0", "rgb24"])
+def test_rgb_is_written_as_it_is_and_tagged_so(pixel_format: str) -> None:
+    rgb = np.random.default_rng(1).integers(0, 256, (8, 16, 3), dtype=np.uint8)
+
+    frame = ColorConverter(SDR_TAGS, height=8).from_rgb(rgb, pixel_format=pixel_format)
+
+    assert np.array_equal(frame.to_ndarray(format="rgb24"), rgb)
+    assert (int(frame.colorspace), int(frame.color_range)) == (0, RANGE_FULL)
+
+
+def test_greys_of_limited_range_are_spread() -> None:
+    frame = av.VideoFrame.from_ndarray(np.array([[16, 235], [125, 126]], np.uint8).repeat(8, 0).repeat(8, 1), "gray")
+    frame.color_range = RANGE_LIMITED
+
+    read = _read(frame, ColorTags.of(frame))
+
+    assert [read[0, 0, 0], read[0, 8, 0], read[8, 0, 0], read[8, 8, 0]] == [0, 255, 127, 128]
+
+
+@pytest.mark.parametrize("pixel_format", ["rgba", "yuva444p"])
+def test_what_is_transparent_lies_on_white(pixel_format: str) -> None:
+    rgba = np.zeros((8, 16, 4), np.uint8)
+    rgba[:, 8:] = (200, 40, 40, 255)
+    frame = av.VideoFrame.from_ndarray(rgba, format="rgba").reformat(format=pixel_format)
+    converter = ColorConverter(ColorTags.of(frame), height=8)
+
+    read = converter.to_rgb(frame, width=16, height=8)
+
+    assert read[0, 0].min() >= 254
+    assert np.abs(read[0, 12].astype(int) - (200, 40, 40)).max() <= 3
+    assert converter.has_met_transparency
+
+
+@pytest.mark.parametrize("tagged", [0, RANGE_FULL])
 def test_grey_frames_are_taken_as_they_are(tagged: int) -> None:
     grey = np.arange(128, dtype=np.uint8).reshape(8, 16) * 2
     frame = av.VideoFrame.from_ndarray(grey, format="gray")
