@@ -107,11 +107,11 @@ class ColorConverter:
                 dst_color_range=RANGE_FULL,
                 interpolation=_READING if (frame.width, frame.height) == (width, height) else _READING_SCALED,
             )
-        picture = np.ascontiguousarray(converted.to_ndarray())
+        picture = np.asarray(np.ascontiguousarray(converted.to_ndarray()), dtype=np.uint8)
         if has_alpha:
             return self._over_white(picture)
         if frame.format.name.startswith("gray") and int(frame.color_range) == RANGE_LIMITED:
-            return _EXPANDED[picture]
+            return np.asarray(_EXPANDED[picture], dtype=np.uint8)
         return picture
 
     def _over_white(self, rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

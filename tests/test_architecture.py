@@ -18,8 +18,8 @@ LINES_MAX = 350
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
     ("__init__", "errors"),
-    ("frame", "settings", "serve_settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch", "timecode",
-     "camera_modes", "stroke_detail", "patch_search", "style_figures", "compiled"),
+    ("frame", "settings", "serve_settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch",
+     "camera_modes", "stroke_detail", "patch_search", "style_figures", "compiled", "timecode"),
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status", "camera_address"),
     ("picture_filter", "stream_convert", "scene_cut", "video_info", "style_choice", "camera_source", "overlay",
