@@ -107,7 +107,8 @@ def compare(
     """Measure `outputs`, and `unsmoothed` if it is not among them, frame by frame against `input_path`.
 
     All are turned upright, and scaled to the input's size, or so that its short side is `short_side_px`. `flow_folder`
-    holds one .flo file, in the order of their names, for every pair of frames. `on_frame` hears how many frames are done, and of how many.
+    holds one .flo file, in the order of their names, for every pair of frames. `on_frame` hears how many frames are
+    done, and of how many.
 
     Raises:
         InputError: a file cannot be read, or the videos have different numbers of frames.

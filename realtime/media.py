@@ -12,7 +12,11 @@ from .errors import InputError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
+    from av.stream import Stream
     from av.video.stream import VideoStream
+
+    AnyPacket = Packet[Stream]
 
 # The only demuxers that may touch a file: formats of video, each read from this one file. FFmpeg knows hundreds more,
 # among them playlists that open other files, and some that take text or pictures for video.

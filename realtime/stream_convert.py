@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
-    from av.packet import Packet
     from av.stream import Stream
     from av.subtitles.stream import SubtitleStream
 
-    AnyPacket = Packet[Stream]
+    from .media import AnyPacket
 
 # Opus knows few rates, and 48 kHz is the one that it works in.
 OPUS_RATE = 48000

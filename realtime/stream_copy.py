@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
-from .media import NEW_TIME_LINE_S, is_cover_art, main_video_stream, open_input
+from .media import is_cover_art, main_video_stream, open_input
 from .stream_convert import (
     AudioTranscoder,
     PacketCopier,
@@ -25,6 +25,7 @@ from .stream_convert import (
     copy_description,
     describing_metadata,
 )
+from .time_line import MainClock, StreamLine, packet_time_s
 from .timecode import timecode_after
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
-    from .stream_convert import AnyPacket
+    from .media import AnyPacket
 
 # What audio is encoded to where its codec cannot be held, by container.
 _AUDIO_ENCODER = {"mp4": "aac", "mov": "aac", "mpegts": "aac", "matroska": "aac", "webm": "libopus"}
@@ -101,7 +102,7 @@ class StreamCopier:
 
     def copy_until(self, time_s: Fraction, output: "OutputContainer") -> None:
         """Copy the packets that begin up to `time_s` of the output."""
-        while self._next is not None and _packet_time_s(self._next) <= time_s:
+        while self._next is not None and packet_time_s(self._next) <= time_s:
             self._carry(self._next, output)
             self._next = next(self._packets, None)
 
@@ -123,32 +124,41 @@ class StreamCopier:
                 self._container.seek(max(0, int((self._time_shift_s - _SEEK_MARGIN_S) * 1_000_000)))
             except av.error.FFmpegError:
                 pass  # no index: everything is read, and what lies before the start is left out
-        time_lines = {stream.index: _TimeLine(least_step=_least_step(stream)) for stream in streams}
+        rate = self._main.average_rate or self._main.guessed_rate
+        clock = MainClock(frame_s=1 / rate if rate else Fraction(0))
+        lines = {
+            stream.index: StreamLine(clock, least_step=_least_step(stream), steady=stream.type == "audio")
+            for stream in streams
+        }
         # Audio has no gaps; where there is none, everything else is waited for.
-        awaited = {stream.index for stream in streams if stream.type == "audio"} or set(time_lines)
-        packets = self._container.demux(streams)
+        awaited = {stream.index for stream in streams if stream.type == "audio"} or set(lines)
+        packets = self._container.demux([self._main, *streams])
         while awaited:
             try:
                 packet = next(packets)
             except (StopIteration, av.error.FFmpegError, OSError):
-                return
+                break
             if not packet.size or _is_gap_between_subtitles(packet):
                 continue  # without size: the one that ends each stream
-            if _is_cover_packet(packet):
+            if packet.stream_index != self._main.index and _is_cover_packet(packet):
                 packet.pts = packet.dts = 0
+                yield packet
             elif packet.dts is None and packet.pts is None:
                 continue  # nothing says when it is due
+            elif packet.stream_index == self._main.index:
+                clock.follow(packet)
             else:
-                time_lines[packet.stream_index].continue_with(packet)
-                if not self._moved_into_range(packet):
-                    if self._end_s is not None and _packet_time_s(packet) >= self._end_s + _SEEK_MARGIN_S:
-                        awaited.discard(packet.stream_index)  # hours of it may follow
-                    continue
-            yield packet
+                for timed in lines[packet.stream_index].push(packet):
+                    if self._moved_into_range(timed):
+                        yield timed
+                    elif self._end_s is not None and packet_time_s(timed) >= self._end_s + _SEEK_MARGIN_S:
+                        awaited.discard(timed.stream_index)  # hours of it may follow
+        for line in lines.values():
+            yield from filter(self._moved_into_range, line.flush())
 
     def _moved_into_range(self, packet: "AnyPacket") -> bool:
         """Give a packet its time in the output, and return whether it is wanted there; subtitles are cut to fit."""
-        begin_s = _packet_time_s(packet)
+        begin_s = packet_time_s(packet)
         end_s = begin_s + (packet.duration or 0) * packet.time_base
         is_subtitle = packet.stream.type == "subtitle"
         # What was moved only to begin at 0 keeps all its audio: players skip the little that comes before.
@@ -262,33 +272,6 @@ class StreamCopier:
         output.set_chapters(chapters)
 
 
-class _TimeLine:
-    """Makes the decoding times of one stream grow, as muxers demand; what is in order stays as it is.
-
-    Packets are at least `least_step` ticks apart.
-    """
-
-    def __init__(self, *, least_step: int) -> None:
-        self._least_step = least_step
-        self._last: int | None = None
-        self._next = 0
-        self._offset = 0
-
-    def continue_with(self, packet: "AnyPacket") -> None:
-        ticks = packet.dts if packet.dts is not None else packet.pts
-        assert ticks is not None, "packets without any time are left out"
-        offset = self._offset
-        if self._last is not None and ticks + offset < self._last + self._least_step:
-            if (self._last - ticks - offset) * packet.time_base > NEW_TIME_LINE_S:
-                offset = self._offset = self._next - ticks
-            else:
-                offset = self._last + self._least_step - ticks
-        if offset:
-            packet.pts = packet.pts + offset if packet.pts is not None else None
-        packet.dts = self._last = ticks + offset
-        self._next = self._last + max(1, packet.duration or 0)
-
-
 def _least_step(stream: "Stream") -> int:
     """Return the ticks of one audio sample, in which MP4 counts: no two packets of audio may have the same time."""
     if stream.type != "audio":
@@ -308,8 +291,3 @@ def _is_cover_packet(packet: "AnyPacket") -> bool:
 def _is_gap_between_subtitles(packet: "AnyPacket") -> bool:
     """Return whether this is one of the empty texts that MP4 puts between others; its muxer makes them anew."""
     return codec_name(packet.stream) == "mov_text" and bytes(packet)[:2] == b"\0\0"
-
-
-def _packet_time_s(packet: "AnyPacket") -> Fraction:
-    ticks = packet.dts if packet.dts is not None else packet.pts
-    return Fraction(ticks or 0) * packet.time_base

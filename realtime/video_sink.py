@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.stream import VideoStream
 
-    from .stream_convert import AnyPacket
+    from .media import AnyPacket
 
 # FFmpeg's muxer for each file suffix that can hold exact timestamps.
 FORMAT_OF_SUFFIX = {
@@ -178,7 +178,9 @@ class VideoFileSink:
                 self._copier.copy_rest(container)
                 self.notes += [note for note in self._copier.notes if note not in self.notes]
             self._container = None
+            tags = set(container.metadata)
             container.close()
+            self._note_lost_tags(tags)
             self._file.take_name()
         except (av.error.FFmpegError, OSError) as error:
             raise self._failure(error) from error
@@ -192,6 +194,16 @@ class VideoFileSink:
             pass  # the file is thrown away; why it could not be written has been raised by `write`
         finally:
             self._file.close()
+
+    def _note_lost_tags(self, tags: set[str]) -> None:
+        """Say which tags the file does not have that were to be written: MP4's muxer drops what it does not know."""
+        if not tags or self._format_name not in ("mp4", "mov"):
+            return
+        with av.open("file:" + os.fspath(self._file.part), metadata_errors="replace") as made:
+            kept = {key.lower() for key in made.metadata} | {"timecode"}  # of the video
+        lost = sorted(tag for tag in tags if tag.lower() not in kept)
+        if lost:
+            self.notes.append(f"{self._format_name} cannot hold, and leaves out, the tags {', '.join(lost)}; .mkv can")
 
     def _muxer_options(self) -> dict[str, str]:
         options = _MUXER_OPTIONS[self._format_name]

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from .color import ColorConverter, ColorTags
 from .errors import InputError
 from .frame import Frame
-from .media import NEW_TIME_LINE_S, main_video_stream, open_input, reason
+from .media import main_video_stream, open_input, reason
 from .picture_filter import PictureFilter
+from .time_line import goes_on
 from .video_info import clock_of, describe_video, has_captions, promised_frames
 
 if TYPE_CHECKING:
@@ -134,19 +135,33 @@ class VideoFileSource:
         last_pts_s: Fraction | None = None
         shift_s = self.time_shift_s
         duration_s = 1 / self.info.frame_rate
-        for picture in self._filtered():
+        pictures = self._filtered()
+        while (picture := next(pictures, None)) is not None:
             following_s = last_pts_s + duration_s if last_pts_s is not None else Fraction(0)
             pts_s = self._time_of(picture) - shift_s if picture.pts is not None else following_s
             if picture.pts is None:
                 self.repaired_timestamps += 1
-            elif last_pts_s is not None and pts_s <= last_pts_s:
-                self.repaired_timestamps += 1
-                if last_pts_s - pts_s > NEW_TIME_LINE_S:
+            elif last_pts_s is not None and not goes_on(pts_s, following_s):
+                # Only what comes next tells whether the clock has jumped, or this one time is wrong.
+                upcoming = next(pictures, None)
+                pictures = chain([upcoming] if upcoming is not None else [], pictures)
+                upcoming_s = self._time_of(upcoming) - shift_s if upcoming is not None else None
+                is_ahead = pts_s > following_s
+                if (
+                    upcoming_s is not None
+                    and goes_on(upcoming_s, following_s + duration_s)
+                    and not (is_ahead and upcoming_s >= pts_s)
+                ):
+                    self.repaired_timestamps += 1
+                    pts_s = following_s
+                elif not is_ahead:
+                    self.repaired_timestamps += 1
                     self._note("the time of the input jumps back; it is continued from there")
                     shift_s += pts_s - following_s
                     pts_s = following_s
-                else:
-                    pts_s = last_pts_s + self._time_base
+            elif last_pts_s is not None and pts_s <= last_pts_s:
+                self.repaired_timestamps += 1
+                pts_s = last_pts_s + self._time_base
             # Tested on the time that goes on where the file's own jumps back.
             if self.end_s is not None and pts_s + self.time_shift_s >= self.end_s:
                 return
@@ -229,7 +244,9 @@ class VideoFileSource:
         )
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
-        return chain([self._first], self._decoded)
+        yield self._first
+        while (picture := next(self._decoded, None)) is not None:  # which `close` replaces
+            yield picture
 
     def _in_order(self, pictures: list[av.VideoFrame]) -> list[av.VideoFrame]:
         """Give pictures of a file without presentation times the earliest time of those packets that went in."""

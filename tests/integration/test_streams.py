@@ -140,3 +140,16 @@ def test_a_timecode_is_that_of_the_first_frame_that_is_kept(tmp_path: Path, styl
 
     with av.open(str(tmp_path / "out.mov")) as container:
         assert container.streams.video[0].metadata["timecode"] == "01:00:01:05"
+
+
+def test_tags_that_mp4_cannot_hold_are_said(tmp_path: Path, stylize: Stylize, read_report: ReadReport) -> None:
+    writer = MediaWriter(tmp_path / "in.mkv")
+    writer.video()
+    writer.container.metadata.update({"title": "Ape", "DIRECTOR": "Bee"})
+    source = writer.write()
+
+    assert stylize(source, tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
+
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.metadata["title"] == "Ape"
+    assert "mp4 cannot hold, and leaves out, the tags DIRECTOR; .mkv can" in read_report()["notes"]

@@ -181,6 +181,61 @@ def test_a_recording_joined_from_two_goes_on_where_its_clock_jumps_back(
     assert any("jumps back" in note for note in read_report()["notes"])
 
 
+@pytest.mark.parametrize(("frame", "wrong_s"), [(12, -1.8), (8, 500), (8, -1.4), (0, 0)])
+def test_one_wrong_time_moves_no_other(
+    frame: int, wrong_s: float, tmp_path: Path, stylize: Stylize, read_report: ReadReport
+) -> None:
+    writer = MediaWriter(tmp_path / "in.ts")
+    video = writer.video(pts=range(0, 360000, 18000), time_base=Fraction(1, 90000), max_b_frames=0, rate=Fraction(5))
+    writer.audio(seconds=4)
+    source = writer.write()
+    assert video.type == "video"
+    _patch_time(source, frame, wrong_s)
+
+    assert stylize(source, tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
+
+    after = times(tmp_path / "out.mp4")
+    assert [later - earlier for earlier, later in pairwise(after)] == [Fraction(1, 5)] * 19
+    assert read_report()["repaired_timestamps"] == (1 if wrong_s else 0)
+
+
+def _patch_time(path: Path, frame: int, by_s: float) -> None:
+    """Change the times in the header of one frame of the video of a transport stream."""
+    content = bytearray(path.read_bytes())
+    begin = -1
+    for _ in range(frame + 1):
+        begin = content.index(b"\0\0\1\xe0", begin + 1)
+    for position in (begin + 9, begin + 14)[: 1 + (content[begin + 7] >> 6 == 3)]:
+        five = content[position : position + 5]
+        ticks = (five[0] >> 1 & 7) << 30 | five[1] << 22 | (five[2] >> 1) << 15 | five[3] << 7 | five[4] >> 1
+        ticks = (ticks + round(by_s * 90000)) % 2**33
+        content[position : position + 5] = bytes(
+            [five[0] & 0xF0 | ticks >> 29 & 0xE | 1, ticks >> 22 & 255, ticks >> 14 & 254 | 1, ticks >> 7 & 255,
+             ticks << 1 & 254 | 1]
+        )  # fmt: skip
+    path.write_bytes(content)
+
+
+def test_what_belongs_together_stays_together_behind_a_seam(tmp_path: Path, stylize: Stylize) -> None:
+    """The sound of the first part ends before its picture."""
+    parts = []
+    for index, sound_s in enumerate((2.5, 4)):
+        writer = MediaWriter(tmp_path / f"part{index}.ts")
+        writer.video(pts=range(0, 360000, 18000), time_base=Fraction(1, 90000), max_b_frames=0, rate=Fraction(5))
+        writer.audio(seconds=sound_s)
+        parts.append(writer.write().read_bytes())
+    (tmp_path / "in.ts").write_bytes(b"".join(parts))
+
+    assert stylize(tmp_path / "in.ts", tmp_path / "out.mkv") == 0
+
+    sound = [packet.pts_s for packet in streams_of(tmp_path / "out.mkv", "audio")[0].packets]
+    gaps = [(earlier, later) for earlier, later in pairwise(sound) if later - earlier > Fraction(1, 2)]
+    assert len(gaps) == 1, "the silence of the first part is kept"
+    assert abs(gaps[0][0] - Fraction("2.5")) < 0.1
+    assert abs(gaps[0][1] - 4) < 0.1, "where the picture of the second begins"
+    assert abs(sound[-1] - 8) < 0.1
+
+
 def test_the_end_of_a_range_is_found_where_the_clock_has_jumped_back(tmp_path: Path, stylize: Stylize) -> None:
     parts = []
     for index in range(2):

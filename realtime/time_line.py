@@ -1,0 +1,161 @@
+"""Times of recordings that were joined or damaged: one wrong time is put right, and all streams go on together.
+
+Where a recording continues another in the same file, its clock jumps back. The main video tells by how much everything
+behind the seam is to be moved, for streams need not end together, and sparse ones, such as subtitles, do not show it.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from .media import NEW_TIME_LINE_S
+
+if TYPE_CHECKING:
+    from .media import AnyPacket
+
+# Packets of one stream that wait for the video to come to the seam: more than transport streams interleave.
+_WAITING_MAX = 200
+
+
+def goes_on(time_s: Fraction, expected_s: Fraction) -> bool:
+    """Return whether a time is near enough to the expected one for both to be of one time line."""
+    return abs(time_s - expected_s) <= NEW_TIME_LINE_S
+
+
+class MainClock:
+    """Follows the packets of the main video, in the order of the file; `frame_s` is a frame's usual duration."""
+
+    def __init__(self, *, frame_s: Fraction) -> None:
+        self._frame_s = frame_s
+        self._position_s: Fraction | None = None
+        self._end_s = Fraction(0)
+        self._offsets_s: tuple[Fraction, ...] = (Fraction(0),)  # the present one, and the one before
+        self._doubtful: AnyPacket | None = None
+
+    @property
+    def offset_s(self) -> Fraction:
+        """What is added to times behind the last seam."""
+        return self._offsets_s[0]
+
+    def follow(self, packet: "AnyPacket") -> None:
+        time_s = packet_time_s(packet) + self.offset_s
+        if self._position_s is None:
+            self._go_to(packet)
+            return
+        expected_s = self._position_s + self._frame_s
+        doubtful, self._doubtful = self._doubtful, None
+        if doubtful is not None and goes_on(time_s, expected_s + self._frame_s):
+            self._position_s = expected_s  # that one was wrong
+        elif doubtful is not None:
+            begin_s = _shown_s(doubtful)
+            if packet_time_s(doubtful) + self.offset_s < self._position_s:
+                self._offsets_s = (self._end_s - begin_s, self.offset_s)
+            self._go_to(doubtful)
+            self.follow(packet)
+            return
+        elif not goes_on(time_s, expected_s):
+            self._doubtful = packet
+            return
+        self._go_to(packet)
+
+    def offset_at(self, time_s: Fraction) -> Fraction:
+        """Return what is to be added to a time of another stream: at a seam both offsets are in use."""
+        position_s = self._position_s
+        if position_s is None or len(self._offsets_s) == 1:
+            return self.offset_s
+        return min(self._offsets_s, key=lambda offset_s: abs(time_s + offset_s - position_s))
+
+    def _go_to(self, packet: "AnyPacket") -> None:
+        self._position_s = packet_time_s(packet) + self.offset_s
+        duration_s = (packet.duration or 0) * packet.time_base or self._frame_s
+        self._end_s = max(self._end_s, _shown_s(packet) + self.offset_s + duration_s)
+
+
+class StreamLine:
+    """Gives the packets of another stream their times: they follow the clock, and grow as muxers demand.
+
+    Packets are at least `least_step` ticks apart. A `steady` stream, audio, has no gaps but where something is wrong.
+    """
+
+    def __init__(self, clock: MainClock, *, least_step: int, steady: bool) -> None:
+        self._clock = clock
+        self._least_step = least_step
+        self._steady = steady
+        self._last: int | None = None
+        self._next = 0
+        self._own_offset = 0
+        self._waiting: list[AnyPacket] = []
+        self._waiting_since_s = Fraction(0)
+
+    def push(self, packet: "AnyPacket") -> "Iterator[AnyPacket]":
+        """Take the next packet and yield those whose times are known by now."""
+        if not self._waiting:
+            if self._steady and self._last is not None and not self._goes_on(packet):
+                self._waiting = [packet]
+                self._waiting_since_s = self._clock.offset_s
+            else:
+                yield self._placed(packet)
+            return
+        self._waiting.append(packet)
+        if len(self._waiting) == 2 and self._goes_on(packet, after=self._waiting[0]):
+            yield self._moved_to(self._waiting[0], self._next)  # that one was wrong
+            self._waiting = []
+            yield self._placed(packet)
+        elif (
+            self._is_ahead(self._waiting[0])
+            or self._clock.offset_s != self._waiting_since_s
+            or len(self._waiting) > _WAITING_MAX
+        ):
+            yield from self.flush()
+
+    def flush(self) -> "Iterator[AnyPacket]":
+        """Yield what waits."""
+        waiting, self._waiting = self._waiting, []
+        for packet in waiting:
+            yield self._placed(packet)
+
+    def _goes_on(self, packet: "AnyPacket", *, after: "AnyPacket | None" = None) -> bool:
+        expected = self._next + (after.duration or 0 if after is not None else 0)
+        return goes_on(self._ticks(packet) * packet.time_base, expected * packet.time_base)
+
+    def _is_ahead(self, packet: "AnyPacket") -> bool:
+        return self._ticks(packet) > self._next
+
+    def _ticks(self, packet: "AnyPacket") -> int:
+        """Return the time of a packet by the clock."""
+        ticks = _own_ticks(packet)
+        offset_s = self._clock.offset_at(ticks * packet.time_base)
+        return ticks + round(offset_s / packet.time_base) + self._own_offset
+
+    def _placed(self, packet: "AnyPacket") -> "AnyPacket":
+        ticks = self._ticks(packet)
+        if self._last is not None and ticks < self._last + self._least_step:
+            if (self._last - ticks) * packet.time_base > NEW_TIME_LINE_S:  # a seam that the video does not have
+                self._own_offset += self._next - ticks
+                ticks = self._next
+            else:
+                ticks = self._last + self._least_step
+        return self._moved_to(packet, ticks)
+
+    def _moved_to(self, packet: "AnyPacket", ticks: int) -> "AnyPacket":
+        offset = ticks - _own_ticks(packet)
+        packet.pts = packet.pts + offset if packet.pts is not None else None
+        packet.dts = self._last = ticks
+        self._next = ticks + max(1, packet.duration or 0)
+        return packet
+
+
+def packet_time_s(packet: "AnyPacket") -> Fraction:
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    return Fraction(ticks or 0) * packet.time_base
+
+
+def _own_ticks(packet: "AnyPacket") -> int:
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    assert ticks is not None, "packets without any time are left out"
+    return ticks
+
+
+def _shown_s(packet: "AnyPacket") -> Fraction:
+    ticks = packet.pts if packet.pts is not None else packet.dts
+    return Fraction(ticks or 0) * packet.time_base
