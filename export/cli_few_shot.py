@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from export.start import initial_of
 from realtime.catalogue import MODEL_SUFFIX
 from realtime.command import Interrupts, make_parser, print_output, run_command
-from realtime.errors import StylizeError
+from realtime.errors import StylizeError, UsageError
 from realtime.output_file import OutputFile, require_paths, write_error
 from realtime.settings import DEFAULT_STYLE, FEW_SHOT_SIZE_PX, path_argument, size_px, time_s
 from training.backbone_option import add_backbone_option
@@ -69,13 +69,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     require_paths(options.video, options.output, suffixes=(MODEL_SUFFIX,), overwrite=options.overwrite)
+    if options.to_s is not None and options.to_s <= (options.from_s or 0):
+        raise UsageError(f"--to ({float(options.to_s):g} s) must be after --from ({float(options.from_s or 0):g} s)")
     # Imported here: `--help` must not wait for torch.
     from export.footage import read_footage
 
     interrupts.check()
     initial = initial_of(options.start)
     footage = read_footage(
-        options.video, options.keyframes, size_px=options.size, start_s=options.from_s, end_s=options.to_s
+        options.video,
+        options.keyframes,
+        size_px=options.size,
+        start_s=options.from_s,
+        end_s=options.to_s,
+        check_stop=interrupts.check,
     )
     if options.run is not None:
         model = _train(options, footage, initial, options.run)

@@ -7,6 +7,7 @@ optimises with torch.
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,11 @@ def _make_one(job: "KeyframeJob", start: "Image | None", interrupts: Interrupts)
     )
     assert figures is not None  # it keeps what is unfinished, too
     _write_report(job, figures)
+    if not figures["finished"] and options.resume is None:
+        print(
+            f"{options.output} is what there is so far; --resume STATE.pt from the start on lets a run go on",
+            file=sys.stderr,
+        )
     if figures["diverged"]:
         raise StylizeError(f"{figures['diverged']}; the best picture until then is saved")
 

@@ -18,7 +18,7 @@ from export.card import describe_photographs, make_card
 from export.cli import print_parities
 from export.cli_few_shot import main as learn_keyframes
 from export.graph import load_network
-from export.publish import publish, require_free_name, require_writable
+from export.publish import make_styles_folder, publish, require_free_name
 from export.sample import Sample, choose_sample
 from export.score import perceptual_scores
 from export.start import NO_START, initial_of
@@ -95,10 +95,10 @@ def _make_style(options: argparse.Namespace) -> None:
             f"--photographs DIR is missing: a folder of about {PHOTOGRAPHS_ADVISED:,} photographs of all kinds "
             "(people, streets, rooms, nature), of 256 px or more; any collection of yours will do"
         )
-    require_writable(user_styles_folder())
     if options.vgg is not None and not options.vgg.is_file():  # it may be read for the scores alone, in the end
         raise FileNotFoundError(f"there is no file --vgg {options.vgg}")
     load_picture(options.picture)
+    make_styles_folder(user_styles_folder())
     files = list_pictures(options.photographs)
     if len(files) < PHOTOGRAPHS_FEW:
         print(
@@ -153,7 +153,9 @@ def _hold_out(sample: Sample, run_folder: Path) -> Path:
     """Write the paths of the photographs that the style is scored on, which training then leaves out."""
     run_folder.mkdir(parents=True, exist_ok=True)
     names = run_folder / HELD_OUT_FILE
-    names.write_text("\n".join(map(str, sample.scored)) + "\n", encoding="utf-8", errors="surrogateescape")
+    names.write_text(
+        "\n".join(str(path.absolute()) for path in sample.scored) + "\n", encoding="utf-8", errors="surrogateescape"
+    )
     return names
 
 

@@ -28,10 +28,12 @@ def read_footage(
     size_px: int | None,
     start_s: Fraction | None = None,
     end_s: Fraction | None = None,
+    check_stop: Callable[[], None] = lambda: None,
 ) -> Footage:
     """Return the key frames of a folder with their frames, and up to `MOMENTS_MAX` moments spread over the video.
 
-    Moments are of the part from `start_s` to `end_s`, key frames of the whole video.
+    Moments are of the part from `start_s` to `end_s`, key frames of the whole video. `check_stop` is called again and
+    again, and what it raises ends the reading.
 
     The short side is that of the video or of the smallest key frame, whichever is smaller, and at most `size_px` if
     given. All are as the network will see them, with the pixel aspect and orientation of the coded frames.
@@ -41,7 +43,7 @@ def read_footage(
             together.
         UsageError: the frames would be too small.
     """
-    survey = survey_clip(video)
+    survey = survey_clip(video, check_stop=check_stop, finds_static=False)
     placed = find_keyframes(keyframes, survey.times_s)
     with VideoFileSource(video, start_s=start_s, end_s=end_s) as source:
         info, numbers = source.info, survey.range_of(source)

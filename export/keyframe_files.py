@@ -82,10 +82,19 @@ def write_whole(path: Path, write: Callable[[Path], None], *, overwrite: bool) -
             raise write_error(path, error, getattr(error, "strerror", None) or str(error)) from error
 
 
+def whole_path(path: Path) -> Path:
+    """Return a path with its folder and a name, which `.` has not; links are not followed."""
+    return Path(os.path.abspath(path))
+
+
 def require_files(options: argparse.Namespace) -> None:
     """Refuse, before anything slow is done, what could not be written at the end or would overwrite an input."""
     if not options.is_series:
         require_suffix(options.output, SAVE_OPTIONS)
+    elif options.output.suffix.lower() in SAVE_OPTIONS and not options.output.is_dir():
+        raise UsageError(
+            f"{options.output} is the name of a file; --auto and --frames need a folder for their pictures"
+        )
     if options.plot is not None:
         require_suffix(options.plot, PLOT_SUFFIXES)
     if options.evolution is not None:
@@ -109,7 +118,8 @@ def require_files(options: argparse.Namespace) -> None:
             raise UsageError(f"{options.output} is a file; --auto and --frames need a folder for their pictures")
         taken += [] if continues else sorted(options.output.glob("*.png"))
     if options.preview_every and not continues:
-        stem = options.output.resolve().stem
-        taken += options.output.parent.glob(f"{glob.escape(stem)}-*x*-[0-9][0-9][0-9][0-9]*.png")
+        output = whole_path(options.output)
+        before = output.name if options.is_series else output.stem
+        taken += output.parent.glob(f"{glob.escape(before)}-*x*-[0-9][0-9][0-9][0-9]*.png")
     if taken and not options.overwrite:
         raise UsageError(f"the output exists: {taken[0]}; add --overwrite to replace it")

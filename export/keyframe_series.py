@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from export.keyframe_files import read_image
+from export.keyframe_files import read_image, whole_path
 from export.keyframe_job import KeyframeJob
 from export.keyframe_record import begin_series
 from export.keyframe_start import StartCarrier
@@ -49,7 +49,7 @@ def make_series(
     if options.frames:
         _require_frame(options.content, numbers[-1], check=interrupts.check)
     outputs = {number: options.output / f"{number:0{NAME_DIGITS}}.png" for number in numbers}
-    folder_name = options.output.resolve().name
+    folder = whole_path(options.output)
     begin_series(job, numbers, list(outputs.values()))
     painted: Image.Image | None = None
     for frame in _frames(options.content, numbers, follows=options.start == "previous", check=interrupts.check):
@@ -62,7 +62,7 @@ def make_series(
         carried = frame.carrier.carry(painted) if frame.carrier and painted else None
         keyframe = job.open(frame.content, start=carried or start)
         interrupts.hold()
-        previews = options.output.resolve().with_name(f"{folder_name}-{output.name}")
+        previews = folder.with_name(f"{folder.name}-{output.name}")
         figures = job.make(
             keyframe,
             frame.content,

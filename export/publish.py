@@ -41,15 +41,16 @@ def require_free_name(name: str, *, replace: bool) -> None:
     _require_safe_name(name)
     if name in load_catalogue():
         raise NameTakenError(f"{name} is a shipped style; choose another name")
-    if name in load_user_styles() and not replace:
+    is_taken = name in load_user_styles()  # where a damaged catalogue is told, too
+    if is_taken and not replace:
         raise NameTakenError(f"you have a style {name} already; give --replace, or choose another name")
 
 
-def require_writable(folder: Path) -> None:
-    """Make a folder of styles, if it is not there.
+def make_styles_folder(folder: Path) -> None:
+    """Make the folder of the user's styles, if it is not there.
 
     Raises:
-        OSError: nothing can be written to it.
+        OSError: it cannot be made, or nothing can be written to it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,9 +120,8 @@ def _publish(
     in_order = [styles[other] for other in sorted(styles)]
     catalogue = json.dumps({"schema": CATALOGUE_SCHEMA, "styles": in_order}, indent=2, ensure_ascii=False)
     contents = {str(listed[kind]["file"]): content for kind, content in files.items()}
-    _write_all(
-        folder, {**contents, CATALOGUE_FILE: (catalogue + "\n").encode("utf-8", "replace")}
-    )  # names in bytes that are no UTF-8
+    # Names of files may hold bytes that are no UTF-8.
+    _write_all(folder, {**contents, CATALOGUE_FILE: (catalogue + "\n").encode("utf-8", "replace")})
     for file_name in replaced - contents.keys():
         (folder / file_name).unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from export.variant import CALIBRATION_PICTURES
 from export.verify import SIZES, Picture
-from training.photograph import UnreadablePictureError, evenly, load_picture
+from training.photograph import UnreadablePictureError, evenly, is_listed, load_picture
 
 SCORED_PICTURES = 20
 SCORED_SIDE_PX = 384
@@ -31,14 +31,16 @@ class Sample:
 def choose_sample(
     files: Sequence[Path], *, scored_names: Sequence[str] = (), scored_side_px: int | None = None
 ) -> Sample:
-    """Choose evenly from all files, those to score on by their names if given; unreadable ones are passed over.
+    """Choose evenly from all files, those to score on by their names or absolute paths if given.
+
+    Unreadable ones are passed over.
 
     `scored_side_px` is the short side of those to score on, `SCORED_SIDE_PX` if None.
 
     Raises:
         ValueError: none of the photographs can be read, or none has one of the names.
     """
-    scored_files = [path for path in files if path.name in set(scored_names)] if scored_names else list(files[::3])
+    scored_files = [path for path in files if is_listed(path, set(scored_names))] if scored_names else list(files[::3])
     if not scored_files:
         raise ValueError(f"no photograph is called {' or '.join(scored_names[:3])}")
     scored = read_pictures(scored_files, SCORED_PICTURES, short_side_px=scored_side_px or SCORED_SIDE_PX)

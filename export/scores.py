@@ -42,10 +42,10 @@ def require_scored_kind(kind: str) -> None:
     """Refuse to publish styles of a kind that has no scores.
 
     Raises:
-        ValueError: it is one, such as those that were learned for one video.
+        ValueError: it is, as those that were learned for one video are.
     """
     if kind not in _SCORES:
-        raise ValueError(f"a style of kind {kind} is for one video and is not published; give --output FILE instead")
+        raise ValueError(f"styles of kind {kind} are not scored, and so not published; give --output FILE instead")
 
 
 def scores_of(scored: Scored, *, vgg: Path | None) -> dict[str, Any]:

@@ -86,6 +86,8 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             jobs = KeyframeRun(settings, controls, check_stop=interrupts.check)
         else:
             style = choose_style(settings.style, settings.mix)
+            if style.pictures:  # seconds pass before there is a first frame
+                progress.preparing(f"fitting the style to {', '.join(path.name for path in style.pictures)}")
             jobs = stack.enter_context(VideoJobs(style, settings, controls, check_stop=interrupts.check))
         if single:
             report = jobs.run(*pairs[0], progress)

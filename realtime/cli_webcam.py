@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,12 +111,15 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             else:
                 LiveWindow(session, folder=Path.cwd(), full_screen=settings.full_screen).run(watch.goes_on)
         finally:  # Ctrl-C is how most runs end
-            session.stop_recording()
-            watch.tell()
+            recording_s = session.status().recording_s
+            recorded = session.stop_recording()
             status = session.status()
-            _say(_summary(status))
             if options.report is not None:
                 write_side_file("report", options.report, json.dumps(dataclasses.asdict(status), indent=2) + "\n")
+            watch.tell(session.recording_fault)
+            if recorded is not None:
+                _say(f"recorded {recorded}, {recording_s or 0:.1f} s")
+            _say(_summary(status))
     return 1 if settings.record is not None and session.recording_fault else 0
 
 
@@ -132,12 +135,11 @@ class _Watch:
     def goes_on(self) -> bool:
         """Return whether the run goes on; raises KeyboardInterrupt when it was interrupted."""
         self._interrupts.check()
-        self.tell()
+        self.tell(self._session.status().message)
         is_late = self._end_s is not None and time.monotonic() >= self._end_s
         return not is_late and not self._session.wait(0)
 
-    def tell(self) -> None:
-        message = self._session.status().message
+    def tell(self, message: str) -> None:
         if message not in ("", self._said):
             _say(message)
         self._said = message
@@ -154,4 +156,5 @@ def _summary(status: "LiveStatus") -> str:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError):  # the terminal may be gone, with which the run ends
+        print(text, file=sys.stderr, flush=True)

@@ -56,8 +56,10 @@ class ClipSurvey:
         return pairwise((*self.scenes, len(self.times_s)))
 
 
-def survey_clip(path: Path, *, check_stop: Callable[[], None] = lambda: None) -> ClipSurvey:
+def survey_clip(path: Path, *, check_stop: Callable[[], None] = lambda: None, finds_static: bool = True) -> ClipSurvey:
     """Decode a video once; `check_stop` is called for every frame, and what it raises ends the survey.
+
+    Without `finds_static`, which takes optical flow, no scene is said to be from a camera that stands still.
 
     Raises:
         InputError: the video cannot be read.
@@ -73,7 +75,12 @@ def survey_clip(path: Path, *, check_stop: Callable[[], None] = lambda: None) ->
             grey = grey_of(frame.rgb)
             if detector.is_cut(grey):
                 votes[frame.index] = CameraVotes()
-            elif last is not None and frame.index % _STATIC_STEP == 0 and min(grey.shape) >= FLOW_SHORT_SIDE_MIN_PX:
+            elif (
+                finds_static
+                and last is not None
+                and frame.index % _STATIC_STEP == 0
+                and min(grey.shape) >= FLOW_SHORT_SIDE_MIN_PX
+            ):
                 votes[max(votes)].add(grey, flow.back(grey, last))
             last = grey
         return ClipSurvey(

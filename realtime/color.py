@@ -125,7 +125,7 @@ class ColorConverter:
         """Return a frame of `pixel_format` with the tags set."""
         frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
         tags = self._tags.written_as(pixel_format)
-        if tags is not self._tags:  # RGB
+        if av.VideoFormat(pixel_format).is_rgb:
             converted = self._reformatter.reformat(frame, format=pixel_format)
         else:
             converted = self._reformatter.reformat(

@@ -1,6 +1,7 @@
 """What every command shares: errors to exit codes, Ctrl-C, `--version`. Nothing heavy is imported here."""
 
 import argparse
+import difflib
 import os
 import signal
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from . import __version__
 from .errors import OutputError, StylizeError, UsageError
@@ -49,8 +51,19 @@ class Interrupts:
             raise KeyboardInterrupt
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and which option may have been meant."""
+
+    def error(self, message: str) -> NoReturn:
+        known = [option for action in self._actions for option in action.option_strings]
+        unknown = next((word for word in message.split() if word.startswith("--") and word not in known), "")
+        close = difflib.get_close_matches(unknown, known, n=1) if "unrecognized arguments" in message else []
+        meant = f"; did you mean {close[0]}?" if close else ""
+        self.exit(UsageError.exit_code, f"{self.prog}: {message}{meant} ({self.prog} --help tells more)\n")
+
+
 def make_parser(name: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=name, description=description)
+    parser = _Parser(prog=name, description=description)
     parser.add_argument("--version", action="version", version=f"stylecast {__version__}")
     return parser
 

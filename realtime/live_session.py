@@ -178,7 +178,10 @@ class LiveSession:
             self._recorder.start()
 
     def stop_recording(self) -> Path | None:
-        """Finish the recording and return its path; None if there was none, or it failed: see `recording_fault`."""
+        """Finish the recording and return the path of what there is to play, None if nothing.
+
+        `recording_fault` tells of a failure.
+        """
         with self._recording:
             recorder, self._recorder = self._recorder, None
         if recorder is None:

@@ -24,9 +24,8 @@ _VIDEO_FORMATS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "gif", "ogg", "mxf", "dv", "rm", "nut",
     "ivf", "h264", "hevc", "m4v", "obu", "av1", "vc1", "yuv4mpegpipe", "apng", "wtv", "swf", "bink", "roq", "nsv",
 )  # fmt: skip
-# A step back by more seconds is a new time line (recordings joined in one transport stream), a smaller one a bad time.
-NEW_TIME_LINE_S = 1
 # Brands of still pictures in MP4's clothes.
+_PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"})
 _PICTURE_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
 
 
@@ -56,12 +55,14 @@ def open_input(path: Path) -> "InputContainer":
             metadata_errors="replace",
         )
     except (av.error.FFmpegError, ValueError) as error:
+        if path.suffix.lower() in _PICTURE_SUFFIXES:
+            raise InputError(f"{path} is not a video but a picture; stylize-image takes pictures") from error
         raise InputError(
             f"{path} is not a video file that can be read, or its index is missing ({reason(error)})"
         ) from error
     if container.metadata.get("major_brand", "").strip() in _PICTURE_BRANDS:
         container.close()
-        raise InputError(f"{path} is not a video but a picture")
+        raise InputError(f"{path} is not a video but a picture; stylize-image takes pictures")
     return container
 
 

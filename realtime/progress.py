@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .errors import OutputError
-from .job_report import JobListener, JobReport
+from .job_report import JobReport
 
 # Seconds between two plain lines, two JSON lines, and two drawings of the bar.
 LINE_INTERVAL_S = 5.0
@@ -17,7 +17,9 @@ JSON_INTERVAL_S = 0.5
 BAR_INTERVAL_S = 0.2
 
 
-def make_listener(kind: str, *, stream: TextIO | None = None, json_stream: TextIO | None = None) -> JobListener:
+def make_listener(
+    kind: str, *, stream: TextIO | None = None, json_stream: TextIO | None = None
+) -> "NoProgress | LineProgress | JsonProgress":
     """Return the listener for `--progress KIND`; `auto` is a bar on a terminal and lines elsewhere.
 
     Text goes to `stream` (standard error), JSON to `json_stream` (standard output).
@@ -46,7 +48,7 @@ def summary(report: JobReport) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Pace:
-    """How fast a job goes: frames a second since its start, and the seconds left where they can be known."""
+    """How fast a job goes: frames a second since its first ones, and the seconds left where they can be known."""
 
     frames_per_s: float
     left_s: float | None
@@ -59,19 +61,28 @@ class _PaceMeter:
         self._interval_s = interval_s
         self._clock = clock
         self._started_s = self._measured_s = clock()
+        self._frames_at_start: int | None = None
         self.frames_expected: int | None = None
 
     def start(self, frames_expected: int | None) -> None:
         self._started_s = self._measured_s = self._clock()
+        self._frames_at_start = None
         self.frames_expected = frames_expected
 
     def measure(self, frames: int) -> _Pace | None:
         """Return the pace after `frames` frames, None if the interval is not over yet."""
         now_s = self._clock()
-        if now_s - self._measured_s < self._interval_s:
+        is_due = now_s - self._measured_s >= self._interval_s
+        if self._frames_at_start is None:
+            self._frames_at_start = 0
+            if is_due:  # what came before the first frame, such as the motion of a whole clip, is no frame's time
+                self._started_s = self._measured_s = now_s
+                self._frames_at_start = frames
+                return None
+        if not is_due:
             return None
         self._measured_s = now_s
-        frames_per_s = frames / (now_s - self._started_s)
+        frames_per_s = (frames - self._frames_at_start) / (now_s - self._started_s)
         # A file that promised too few frames tells nothing of the rest.
         if self.frames_expected is None or self.frames_expected < frames:
             return _Pace(frames_per_s, None)
@@ -80,6 +91,9 @@ class _PaceMeter:
 
 class NoProgress:
     """Say nothing; errors are the command's to say, notes are in the report."""
+
+    def preparing(self, what: str) -> None:
+        pass
 
     def started(
         self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
@@ -105,6 +119,9 @@ class LineProgress:
     def __init__(self, stream: TextIO, *, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._pace = _PaceMeter(interval_s, clock)
+
+    def preparing(self, what: str) -> None:
+        self._say(f"{what} ...")
 
     def started(
         self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
@@ -165,7 +182,6 @@ class BarProgress(LineProgress):
             dynamic_ncols=True,
             leave=False,
         )
-        self._bar.set_postfix_str(engine)
 
     def advanced(self, frames: int) -> None:
         self._bar.update(frames - self._bar.n)
@@ -184,11 +200,17 @@ class BarProgress(LineProgress):
 
 
 class JsonProgress:
-    """One JSON object a line: `started`, `progress` twice a second, `finished` with the report or `failed`."""
+    """One JSON object a line: `started`, `progress` twice a second, `finished` with the report or `failed`.
+
+    Before the first job there may be `preparing`.
+    """
 
     def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._pace = _PaceMeter(JSON_INTERVAL_S, clock)
+
+    def preparing(self, what: str) -> None:
+        self._say({"event": "preparing", "what": what})
 
     def started(
         self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None

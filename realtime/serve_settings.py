@@ -67,8 +67,8 @@ def read_serve_settings(namespace: argparse.Namespace) -> ServeSettings | None:
             "--tls-certificate": namespace.tls_certificate is not None,
             "--tls-key": namespace.tls_key is not None,
         }
-        for name in (name for name, is_given in given.items() if is_given):
-            raise UsageError(f"{name} is of the page; add --serve, or leave it out")
+        if alone := next((name for name, is_given in given.items() if is_given), None):
+            raise UsageError(f"{alone} is of the page; add --serve, or leave it out")
         return None
     if namespace.tls_key is not None and namespace.tls_certificate is None:
         raise UsageError("--tls-key needs the certificate that it is of: --tls-certificate FILE")

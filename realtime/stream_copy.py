@@ -80,8 +80,9 @@ class StreamCopier:
     def add_streams(self, output: "OutputContainer", *, main_video: "Callable[[], VideoStream]") -> "VideoStream":
         """Add an output stream for every stream that can be carried, and `main_video()` at its place; return that."""
         output.metadata.update(describing_metadata(self._container.metadata))
-        if self._time_shift_s > 0:  # that of the video is the one that counts
-            output.metadata.pop("timecode", None)
+        if self._time_shift_s > 0:  # `_advance_timecode` gives it to the video
+            for key in _keys_of_timecode(output.metadata):
+                del output.metadata[key]
         self._copy_chapters(output)
         carried: list[Stream] = []
         for stream in self._container.streams:
@@ -244,15 +245,19 @@ class StreamCopier:
 
     def _advance_timecode(self, main: "VideoStream") -> None:
         """Have the timecode of the video be that of its first frame here."""
-        timecode = main.metadata.get("timecode")
         begin_s = (self._main.start_time or 0) * (self._main.time_base or 0)
         rate = self._main.average_rate
-        if timecode is None or rate is None or self._time_shift_s <= begin_s:
+        found = [
+            tags[key] for tags in (self._main.metadata, self._container.metadata) for key in _keys_of_timecode(tags)
+        ]
+        if not found or self._time_shift_s <= max(begin_s, 0):
             return
-        advanced = timecode_after(timecode, round((self._time_shift_s - begin_s) * rate), rate=rate)
+        for key in _keys_of_timecode(main.metadata):
+            del main.metadata[key]
+        frames = round((self._time_shift_s - begin_s) * rate) if rate else 0
+        advanced = timecode_after(found[0], frames, rate=rate) if rate else None
         if advanced is None:
-            del main.metadata["timecode"]
-            self._say(f"the timecode {timecode} cannot be advanced to the start, and is left out")
+            self._say(f"the timecode {found[0]} cannot be advanced to the start, and is left out")
         else:
             main.metadata["timecode"] = advanced
 
@@ -278,6 +283,11 @@ def _least_step(stream: "Stream") -> int:
         return 0
     samples_per_s = stream.codec_context.sample_rate  # type: ignore[attr-defined]
     return max(1, ceil(1 / (samples_per_s * stream.time_base))) if samples_per_s and stream.time_base else 1
+
+
+def _keys_of_timecode(tags: dict[str, str]) -> list[str]:
+    """Return the key of the timecode as it is spelled here: Matroska has capitals."""
+    return [key for key in tags if key.lower() == "timecode"]
 
 
 def _described(stream: "Stream") -> str:

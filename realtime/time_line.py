@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from .media import NEW_TIME_LINE_S
-
 if TYPE_CHECKING:
     from .media import AnyPacket
 
-# Packets of one stream that wait for the video to come to the seam: more than transport streams interleave.
-_WAITING_MAX = 200
+# A time that is further than this from what is expected is of another time line (recordings joined in one transport
+# stream), or wrong.
+NEW_TIME_LINE_S = 1
+# Of a stream that waits for the video to come to the seam: more than transport streams interleave.
+_WAITING_MAX_S = 3
 
 
 def goes_on(time_s: Fraction, expected_s: Fraction) -> bool:
@@ -84,15 +85,18 @@ class StreamLine:
         self._last: int | None = None
         self._next = 0
         self._own_offset = 0
+        self._clock_offset_then = Fraction(0)
         self._waiting: list[AnyPacket] = []
-        self._waiting_since_s = Fraction(0)
+        self._offset_before = Fraction(0)
 
     def push(self, packet: "AnyPacket") -> "Iterator[AnyPacket]":
         """Take the next packet and yield those whose times are known by now."""
+        if self._own_offset and self._clock.offset_s != self._clock_offset_then:
+            self._own_offset = 0  # the video has come to the seam, too
         if not self._waiting:
             if self._steady and self._last is not None and not self._goes_on(packet):
                 self._waiting = [packet]
-                self._waiting_since_s = self._clock.offset_s
+                self._offset_before = self._clock.offset_s
             else:
                 yield self._placed(packet)
             return
@@ -103,8 +107,8 @@ class StreamLine:
             yield self._placed(packet)
         elif (
             self._is_ahead(self._waiting[0])
-            or self._clock.offset_s != self._waiting_since_s
-            or len(self._waiting) > _WAITING_MAX
+            or self._clock.offset_s != self._offset_before
+            or (_own_ticks(packet) - _own_ticks(self._waiting[0])) * packet.time_base > _WAITING_MAX_S
         ):
             yield from self.flush()
 
@@ -132,6 +136,7 @@ class StreamLine:
         if self._last is not None and ticks < self._last + self._least_step:
             if (self._last - ticks) * packet.time_base > NEW_TIME_LINE_S:  # a seam that the video does not have
                 self._own_offset += self._next - ticks
+                self._clock_offset_then = self._clock.offset_s
                 ticks = self._next
             else:
                 ticks = self._last + self._least_step

@@ -1,6 +1,7 @@
 """Write a video file: encode frames, carry the other streams along, and take the final name only when whole."""
 
 import os
+from contextlib import suppress
 from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -199,9 +200,16 @@ class VideoFileSink:
         """Say which tags the file does not have that were to be written: MP4's muxer drops what it does not know."""
         if not tags or self._format_name not in ("mp4", "mov"):
             return
-        with av.open("file:" + os.fspath(self._file.part), metadata_errors="replace") as made:
+        with (
+            suppress(av.error.FFmpegError, OSError),  # a file is not thrown away for a note
+            av.open("file:" + os.fspath(self._file.part), metadata_errors="replace") as made,
+        ):
             kept = {key.lower() for key in made.metadata} | {"timecode"}  # of the video
-        lost = sorted(tag for tag in tags if tag.lower() not in kept)
+            self._say_what_is_lost(tags, kept)
+
+    def _say_what_is_lost(self, tags: set[str], kept: set[str]) -> None:
+        # QuickTime repeats tags with their language: `title-eng`.
+        lost = sorted(tag for tag in tags if tag.lower() not in kept and tag.lower().rpartition("-")[0] not in kept)
         if lost:
             self.notes.append(f"{self._format_name} cannot hold, and leaves out, the tags {', '.join(lost)}; .mkv can")
 

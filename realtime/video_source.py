@@ -136,30 +136,28 @@ class VideoFileSource:
         shift_s = self.time_shift_s
         duration_s = 1 / self.info.frame_rate
         pictures = self._filtered()
-        while (picture := next(pictures, None)) is not None:
+        upcoming = next(pictures, None)
+        while (picture := upcoming) is not None:
+            upcoming = None  # it is read ahead only where it is needed: somebody waits for this one
             following_s = last_pts_s + duration_s if last_pts_s is not None else Fraction(0)
             pts_s = self._time_of(picture) - shift_s if picture.pts is not None else following_s
+            # Between the last time and the one that its duration promises all is well: durations may be wrong.
+            is_behind = last_pts_s is not None and pts_s <= last_pts_s
+            is_ahead = last_pts_s is not None and pts_s > following_s
             if picture.pts is None:
                 self.repaired_timestamps += 1
-            elif last_pts_s is not None and not goes_on(pts_s, following_s):
+            elif (is_behind or is_ahead) and not goes_on(pts_s, following_s):
                 # Only what comes next tells whether the clock has jumped, or this one time is wrong.
                 upcoming = next(pictures, None)
-                pictures = chain([upcoming] if upcoming is not None else [], pictures)
-                upcoming_s = self._time_of(upcoming) - shift_s if upcoming is not None else None
-                is_ahead = pts_s > following_s
-                if (
-                    upcoming_s is not None
-                    and goes_on(upcoming_s, following_s + duration_s)
-                    and not (is_ahead and upcoming_s >= pts_s)
-                ):
-                    self.repaired_timestamps += 1
-                    pts_s = following_s
-                elif not is_ahead:
-                    self.repaired_timestamps += 1
+                upcoming_s = self._time_of(upcoming) - shift_s if upcoming is not None else pts_s
+                returns = goes_on(upcoming_s, following_s + duration_s) and (is_behind or upcoming_s < pts_s)
+                if is_behind and not returns:
                     self._note("the time of the input jumps back; it is continued from there")
                     shift_s += pts_s - following_s
+                if is_behind or returns:
+                    self.repaired_timestamps += 1
                     pts_s = following_s
-            elif last_pts_s is not None and pts_s <= last_pts_s:
+            elif is_behind and last_pts_s is not None:
                 self.repaired_timestamps += 1
                 pts_s = last_pts_s + self._time_base
             # Tested on the time that goes on where the file's own jumps back.
@@ -169,6 +167,8 @@ class VideoFileSource:
                 duration_s = picture.duration * (picture.time_base or self._time_base)
             last_pts_s = pts_s
             yield picture, pts_s, duration_s
+            if upcoming is None:
+                upcoming = next(pictures, None)
 
     def expected_frames(self) -> int | None:
         """Return how many frames will come, estimated from the duration where the file does not say."""
@@ -237,7 +237,8 @@ class VideoFileSource:
                     break
                 return picture
         if self._start_s is not None or self.end_s is not None:
-            raise InputError(f"{self.path} has no frame between --start and --end")
+            length = self._stream.duration and f"; it is {float(self._stream.duration * self._time_base):g} s long"
+            raise InputError(f"{self.path} has no frame in the part that was asked for{length or ''}")
         raise InputError(
             f"no frame of {self.path} can be decoded ({self._stream.codec_context.name}); "
             "the file is damaged or truncated"

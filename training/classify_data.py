@@ -58,9 +58,9 @@ class LabelledData:
 def load_data(source: str, *, size_px: int, seed: int, downloads: Path) -> LabelledData:
     """Read `cifar10`, `cifar100`, `caltech101`, or a folder or .zip by its path.
 
-    A folder holds one folder of pictures for each class, or those in `train/` and `test/`. Where there is no test set
-    with classes, a fifth of each class is held out, the same for the same seed. Unreadable files are named in the log
-    and left out.
+    A folder holds one folder of pictures for each class, or those in `train/` and maybe `test/`. Where there is no
+    test set with classes, a fifth of each class is held out, the same for the same seed. Unreadable files are named in
+    the log and left out.
 
     Args:
         size_px: side of the squares that pictures are cut to and scaled to.
@@ -100,9 +100,10 @@ def _read_folder(
     folder: Path, *, name: str, size_px: int, seed: int, without: frozenset[str] = frozenset()
 ) -> LabelledData:
     folder = _without_wrapping(folder)
-    train_folder = folder / TRAIN_FOLDER if (folder / TRAIN_FOLDER).is_dir() else folder
-    # What is called a test set and has no classes is one whose answers are not told.
-    is_split = train_folder != folder and (folder / TEST_FOLDER).is_dir() and _folders(folder / TEST_FOLDER) != []
+    # A class may be called so, too; and a test set without classes is one whose answers are not told.
+    has_parts, is_split = (_holds_folders(folder / part) for part in (TRAIN_FOLDER, TEST_FOLDER))
+    is_split = is_split and has_parts
+    train_folder = folder / TRAIN_FOLDER if has_parts else folder
     class_names = tuple(each for each in _folders(train_folder) if each not in without)
     if len(class_names) < 2:
         raise ValueError(f"{name} holds {len(class_names)} class folders but at least 2 are needed, each with pictures")
@@ -124,6 +125,10 @@ def _without_wrapping(folder: Path) -> Path:
     if len(inside) == 1 and _folders(folder / inside[0]):
         return folder / inside[0]
     return folder
+
+
+def _holds_folders(folder: Path) -> bool:
+    return folder.is_dir() and _folders(folder) != []
 
 
 def _folders(folder: Path) -> list[str]:

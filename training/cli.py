@@ -32,7 +32,8 @@ def run_training(work: Callable[[], None], *further_errors: type[Exception]) -> 
         work()
     except errors + further_errors as error:
         # A process that reads pictures sends its whole traceback, of which the last line is the error.
-        print(f"stylize-train: {str(error).strip().splitlines()[-1]}", file=sys.stderr)
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        print(f"stylize-train: {lines[-1]}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stylize-train: stopped; the same command continues from the last checkpoint", file=sys.stderr)
@@ -53,7 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--photographs", type=Path, required=True, metavar="DIR", help="photographs to train on")
     parser.add_argument(
-        "--exclude", type=Path, metavar="FILE", help="names of photographs not to train on, one a line [none]"
+        "--exclude",
+        type=Path,
+        metavar="FILE",
+        help="names or absolute paths of photographs not to train on, one a line [none]",
     )
     parser.add_argument(
         "--clips",

@@ -176,13 +176,13 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
         self.elapsed_s = self._saved_s = state["elapsed_s"]
 
     def _identity(self) -> dict[str, Any]:
-        """Return what a run must have in common with the one that it continues, beside the recipe.
+        """Return what a run must have in common with the one that it continues.
 
         A network may stand in for VGG19, and another picture be called as the one before.
         """
         facts = self._plan.facts
         style_pictures = facts.get("style_pictures_sha256", "")
-        return {**asdict(self.recipe), "vgg": facts.get("vgg", ""), "style picture": style_pictures}
+        return {**asdict(self.recipe), "vgg": facts.get("vgg", ""), "style pictures": style_pictures}
 
     def _save_results(self) -> None:
         if not self._fabric.is_global_zero:

@@ -5,13 +5,13 @@ import math
 
 
 def minutes(text: str) -> float:
-    """Parse a budget of time, more than 0."""
+    """Parse a budget of time, finite and more than 0."""
     try:
         value = float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} must be more than 0")
+        raise argparse.ArgumentTypeError(f"{text} must be a finite number of minutes, more than 0")
     return value
 
 

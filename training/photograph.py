@@ -4,7 +4,7 @@ import hashlib
 import io
 import logging
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -96,18 +96,23 @@ def pictures_digest(files: Iterable[Path]) -> str:
 
 
 def read_names(names_file: Path) -> set[str]:
-    """Return the file names in a text file, one a line; they may hold spaces, and bytes that are no UTF-8."""
+    """Return the names or paths of files in a text file, one a line; with spaces, and bytes that are no UTF-8."""
     text = names_file.read_text(encoding="utf-8", errors="surrogateescape")
     return set(filter(None, map(str.strip, text.splitlines())))
 
 
+def is_listed(path: Path, names: Container[str]) -> bool:
+    """Return whether a list of files means this one: by its name, wherever it lies, or by its absolute path."""
+    return path.name in names or str(path.absolute()) in names
+
+
 def without_excluded(files: Sequence[Path], names_file: Path) -> list[Path]:
-    """Return the files of which neither the name nor the path as it is here is among the lines of `names_file`.
+    """Return the files that are not among the lines of `names_file` (`is_listed`).
 
     Raises ValueError if no name fits: a list that excludes nothing would let the test set into the training.
     """
     names = read_names(names_file)
-    left = [path for path in files if path.name not in names and str(path) not in names]
+    left = [path for path in files if not is_listed(path, names)]
     if len(left) == len(files):
         raise ValueError(f"{names_file} names none of the {len(files)} photographs, such as {files[0].name}")
     if not left:

@@ -5,12 +5,23 @@ import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-# What the networks take is a multiple of it.
-CROP_STEP_PX = 8
-# Of an `initial`: a style of that name beside the run does not count.
+# The sides of what the networks take are multiples of it (`network.SIZE_MULTIPLE`; torch is not imported here).
+SIDE_STEP_PX = 8
+# Before a name of an `initial`: the style that ships is meant, whatever run of that name lies beside this one.
 SHIPPED_PREFIX = "shipped:"
 
 AnyRecipe = TypeVar("AnyRecipe", bound="LoopRecipe | CycleGanRecipe")
+
+
+def _require_counts(name: str, *, batch: int, steps: int) -> None:
+    if batch < 1 or steps < 0:
+        raise ValueError(f"{name}: batch is {batch} and steps is {steps}, but must be at least 1 and 0")
+
+
+def _require_sides(name: str, **sides_px: int) -> None:
+    for side, value in sides_px.items():
+        if value < SIDE_STEP_PX or value % SIDE_STEP_PX:
+            raise ValueError(f"{name}: {side} is {value}, but must be a multiple of {SIDE_STEP_PX}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +48,16 @@ class LoopRecipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or self.steps < 0:
-            raise ValueError(f"{self.name}: batch is {self.batch} and steps {self.steps}; at least 1 and 0 are needed")
-        if self.crop_px < CROP_STEP_PX or self.crop_px % CROP_STEP_PX:
-            raise ValueError(f"{self.name}: crop_px is {self.crop_px}, but must be a multiple of {CROP_STEP_PX}")
+        _require_counts(self.name, batch=self.batch, steps=self.steps)
+        _require_sides(self.name, crop_px=self.crop_px)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe(LoopRecipe):
     """What every training of a style needs; loss weights are relative to a content weight of 1.
 
-    `initial` names the style whose trained network is the start, empty for random weights: what keeps the content
-    recognisable is learned once.
+    `initial` names the style whose trained network is the start (see `initial.py`), empty for random weights: what
+    keeps the content recognisable is learned once.
     """
 
     initial: str = ""
@@ -107,6 +116,10 @@ class AdainRecipe(Recipe):
     coherence_weight: float = 30.0
     reconstruction_weight: float = 10.0
     ema_decay: float = 0.995
+
+    def __post_init__(self) -> None:
+        LoopRecipe.__post_init__(self)  # `super()` does not know the class that `slots` has made
+        _require_sides(self.name, style_size_px=self.style_size_px)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +204,10 @@ class CycleGanRecipe:
     grid_weight: float = 300.0
     ema_decay: float = 0.999
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        _require_counts(self.name, batch=self.batch, steps=self.steps)
+        _require_sides(self.name, crop_px=self.crop_px)
 
 
 StyleRecipe = FeedForwardRecipe | AdainRecipe | CycleGanRecipe

@@ -1,5 +1,6 @@
 """What a training leaves in its folder: a checkpoint to continue from, and finished networks."""
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,17 +25,17 @@ def make_run_folder(folder: Path) -> None:
         raise FileExistsError(f"the run folder {folder} is a file; choose another folder with --run") from error
 
 
-def save_checkpoint(folder: Path, state: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
-    """Replace the checkpoint of a run by `state`, with the values of its recipe."""
+def save_checkpoint(folder: Path, state: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    """Replace the checkpoint of a run by `state`, with what a run that continues it must have in common with it."""
     with _written_whole(folder / CHECKPOINT_FILE) as unfinished:
-        torch.save({**state, "recipe": recipe}, unfinished)
+        torch.save({**state, "recipe": identity}, unfinished)
 
 
-def load_checkpoint(folder: Path, recipe: Mapping[str, Any], device: torch.device) -> dict[str, Any] | None:
-    """Return the state of a run to continue, None where there is none; `recipe` has the values of the recipe now.
+def load_checkpoint(folder: Path, identity: Mapping[str, Any], device: torch.device) -> dict[str, Any] | None:
+    """Return the state of a run to continue, None where there is none; `identity` is that of the run now.
 
     Raises:
-        ValueError: the checkpoint is damaged, or of another recipe.
+        ValueError: the checkpoint is damaged, or of a run with another identity.
     """
     path = folder / CHECKPOINT_FILE
     if not path.exists():
@@ -44,7 +45,7 @@ def load_checkpoint(folder: Path, recipe: Mapping[str, Any], device: torch.devic
     except Exception as error:  # torch raises whatever its unpickler meets
         raise ValueError(f"{path} cannot be read; remove it to begin anew, or choose another run folder") from error
     before = state.get("recipe", {})
-    changed = sorted(key for key in recipe if before.get(key) != recipe[key] and key not in CHANGEABLE)
+    changed = sorted(key for key in identity if before.get(key) != identity[key] and key not in CHANGEABLE)
     if changed:
         raise ValueError(
             f"{path} is of a run with another {', '.join(changed)}; choose another run folder or remove this one"
@@ -65,7 +66,9 @@ def _written_whole(path: Path) -> Iterator[Path]:
     try:
         yield unfinished
         unfinished.replace(path)
-    # torch and safetensors tell of a full disk by errors of their own.
     except (OSError, RuntimeError, SafetensorError) as error:
         unfinished.unlink(missing_ok=True)  # it would keep a full disk full
-        raise OSError(f"{path} cannot be written; is the disk full? ({str(error).splitlines()[0]})") from error
+        # torch and safetensors tell of a full disk by errors of their own.
+        is_full = not isinstance(error, OSError) or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        reason = "is the disk full?" if is_full else error.strerror or type(error).__name__
+        raise OSError(f"{path} cannot be written: {reason}") from error

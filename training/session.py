@@ -94,7 +94,7 @@ def train(
             backbone.
         backbone: what pictures are compared by, one of `backbone_option.PERCEPTUAL`, if not the default.
         minutes: budget of time that the schedule is fitted to; without it the recipe's steps decide.
-        excluded: text file of the names of photographs to hold out, one a line.
+        excluded: text file of the names or absolute paths of photographs to hold out, one a line.
         clips: folder of frame pairs with their flow (see `clip.py`).
         weights_folder: where a recipe's `initial` is looked for as ONNX.
 

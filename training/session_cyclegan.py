@@ -48,7 +48,7 @@ def train_cyclegan(
     """Train a recipe and return the file of the painter, `run_folder/network.safetensors`.
 
     A run folder with a checkpoint is continued. `paintings` and `photographs` are folders, searched with their
-    subfolders; `excluded` is a text file of the names of photographs to hold out, one a line. `vgg` and
+    subfolders; `excluded` is that of `session.train`. `vgg` and
     `backbone` are those of `session.train`, for recipes with a texture weight. `weights_folder` is where a recipe's
     `initial` is looked for as ONNX.
 

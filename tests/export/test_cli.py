@@ -117,7 +117,7 @@ def test_network_of_one_video_is_not_published(
     words = [str(tmp_path), "--photographs", str(photographs), "--pictures", str(photographs), "--publish", "x"]
     assert main(words) == 1
 
-    assert "a style of kind few-shot is for one video" in capsys.readouterr().err
+    assert "styles of kind few-shot are not scored" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -170,8 +170,8 @@ def test_a_recording_that_cannot_be_finished_is_told(
     with session_of(source_of()) as session:
         session.start_recording(tmp_path / "out.mp4")
         until(lambda: (session.status().recording_s or 0) > 0.1)
-        session.stop_recording()
 
+        assert session.stop_recording() == tmp_path / "out.mp4", "its pieces play"
         assert session.status().message == "the recording has ended: cannot write: the disk is full"
 
 
@@ -184,6 +184,7 @@ def test_only_one_recording_at_a_time_and_none_over_a_file(engines: dict[str, Fa
         session.start_recording(tmp_path / "out.mp4")
         with pytest.raises(UsageError, match="already"):
             session.start_recording(tmp_path / "other.mp4")
+        until(lambda: (session.status().recording_s or 0) > 0)
         assert session.stop_recording() == tmp_path / "out.mp4"
         assert session.stop_recording() is None
         assert [sink.name for sink in session.status().sinks] == []

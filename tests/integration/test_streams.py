@@ -131,8 +131,9 @@ def test_a_timecode_track_does_not_stop_the_job(tmp_path: Path, stylize: Stylize
     assert len(streams_of(tmp_path / "out.mov", "data")) == 1
 
 
-def test_a_timecode_is_that_of_the_first_frame_that_is_kept(tmp_path: Path, stylize: Stylize) -> None:
-    writer = MediaWriter(tmp_path / "in.mov")
+@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
+def test_a_timecode_is_that_of_the_first_frame_that_is_kept(suffix: str, tmp_path: Path, stylize: Stylize) -> None:
+    writer = MediaWriter(tmp_path / f"in{suffix}")
     writer.video(pts=range(50)).metadata["timecode"] = "01:00:00:00"
     source = writer.write()
 

@@ -199,6 +199,37 @@ def test_one_wrong_time_moves_no_other(
     assert read_report()["repaired_timestamps"] == (1 if wrong_s else 0)
 
 
+@pytest.mark.parametrize("shown_s", [(0, 5, 7, 12), (0, 5, 10, 10.1, 10.2, 15, 20), (0, 0.04, 9, 9.04, 9.08)])
+def test_times_that_grow_are_kept_whatever_durations_say(
+    shown_s: tuple[float, ...], tmp_path: Path, stylize: Stylize, read_report: ReadReport
+) -> None:
+    ticks = [round(1000 * at_s) for at_s in shown_s]
+    writer = MediaWriter(tmp_path / "in.mkv")
+    writer.video(time_base=Fraction(1, 1000), pts=ticks, durations=[5000] * len(ticks), max_b_frames=0)
+    source = writer.write()
+
+    assert stylize(source, tmp_path / "out.mkv", "--report", tmp_path / "report.json") == 0
+
+    assert times(tmp_path / "out.mkv") == [Fraction(tick, 1000) for tick in ticks]
+    assert read_report()["repaired_timestamps"] == 0
+
+
+@pytest.mark.parametrize("pause_at", [5, 6, 7, 8])
+def test_a_pause_among_reordered_frames_moves_nothing(
+    pause_at: int, tmp_path: Path, stylize: Stylize, read_report: ReadReport
+) -> None:
+    """MP4 takes durations from the order of coding: that of the pause lands on another frame."""
+    ticks = [40 * number + 6000 * (number >= pause_at) for number in range(16)]
+    writer = MediaWriter(tmp_path / "in.mp4")
+    writer.video(time_base=Fraction(1, 1000), pts=ticks, options={"bf": "3", "b-adapt": "0"})
+    source = writer.write()
+
+    assert stylize(source, tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
+
+    assert times(tmp_path / "out.mp4") == times(source)
+    assert read_report()["repaired_timestamps"] == 0
+
+
 def _patch_time(path: Path, frame: int, by_s: float) -> None:
     """Change the times in the header of one frame of the video of a transport stream."""
     content = bytearray(path.read_bytes())

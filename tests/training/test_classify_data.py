@@ -69,6 +69,12 @@ def test_train_and_test_folders_are_taken_as_they_are(tmp_path: Path) -> None:
     assert data.held_out.labels.tolist() == [0, 2, 2, 2]
 
 
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    _class_folders(tmp_path, {"bus": 2, "car": 2, "train": 2})
+
+    assert _load(tmp_path).class_names == ("bus", "car", "train")
+
+
 def test_test_folder_without_classes_is_none(tmp_path: Path) -> None:
     _class_folders(tmp_path / "train", {"ape": 5, "bee": 5})
     (tmp_path / "test").mkdir()

@@ -1,4 +1,4 @@
-"""The measures of a result: those of METRICS on the result as it is saved, the same whatever network made it."""
+"""The measures of a result: those of weights/README.md on what is saved, the same whatever network made it."""
 
 from pathlib import Path
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms  # noqa: E402
 from training.photograph import (  # noqa: E402
     PictureFolder,
     UnreadablePictureError,
+    is_listed,
     list_pictures,
     load_picture,
     random_crop,
@@ -246,6 +247,7 @@ def test_a_path_in_a_list_holds_out_none_of_its_namesakes(tmp_path: Path) -> Non
     (tmp_path / "val.txt").write_text(f"{tmp_path / 'a' / '1.png'}\n", encoding="utf-8")
 
     assert without_excluded(list_pictures(tmp_path), tmp_path / "val.txt") == [tmp_path / "b" / "1.png"]
+    assert is_listed(tmp_path / "a" / "1.png", read_names(tmp_path / "val.txt"))
 
 
 def test_list_that_holds_out_nothing_or_all_is_an_error(pictures: Path, tmp_path: Path) -> None:

@@ -77,10 +77,18 @@ def test_value_of_another_type_is_named(tmp_path: Path, name: str, value: object
         load_recipe(_write(tmp_path, REQUIRED | {name: value}))
 
 
+@pytest.mark.parametrize("kind", ["feed-forward", "adain", "cyclegan"])
 @pytest.mark.parametrize(("name", "value"), [("batch", 0), ("steps", -1), ("crop_px", 20), ("crop_px", 0)])
-def test_value_that_no_training_can_have_is_refused(tmp_path: Path, name: str, value: int) -> None:
-    with pytest.raises(ValueError, match=name):
-        load_recipe(_write(tmp_path, REQUIRED | {name: value}))
+def test_value_that_no_training_can_have_is_refused(tmp_path: Path, kind: str, name: str, value: int) -> None:
+    required = REQUIRED if kind == "feed-forward" else {"name": "any", "title": "Any", "kind": kind}
+
+    with pytest.raises(ValueError, match=f"{name} is {value}"):
+        load_recipe(_write(tmp_path, required | {name: value}))
+
+
+def test_paintings_of_a_size_that_the_network_does_not_take_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="style_size_px is 50"):
+        load_recipe(_write(tmp_path, {"name": "any", "title": "Any", "kind": "adain", "style_size_px": 50}))
 
 
 def test_file_that_is_no_toml_is_a_value_error(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is left in the folder of a training, and what cannot be continued."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def test_a_damaged_checkpoint_is_named_with_what_to_do(tmp_path: Path, kept_byte
         load_checkpoint(tmp_path, {"seed": 1}, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("error", [RuntimeError("unexpected pos 64 vs 0"), OSError("no space left")])
+@pytest.mark.parametrize("error", [RuntimeError("unexpected pos 64 vs 0"), OSError(errno.ENOSPC, "no space left")])
 def test_a_full_disk_is_told_and_keeps_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -30,7 +31,7 @@ def test_a_full_disk_is_told_and_keeps_what_was_there(
         raise error
 
     monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(OSError, match=r"checkpoint\.pt cannot be written; is the disk full\?"):
+    with pytest.raises(OSError, match=r"checkpoint\.pt cannot be written: is the disk full\?"):
         save_checkpoint(tmp_path, {"step": 4}, {"seed": 1})
 
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_FILE]

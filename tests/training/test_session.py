@@ -130,8 +130,8 @@ def test_command_reports_a_missing_picture_in_one_line(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--minutes", "-1"), "must be more than 0"),
-        (("--minutes", "nan"), "must be more than 0"),
+        (("--minutes", "-1"), "must be a finite number of minutes"),
+        (("--minutes", "nan"), "must be a finite number of minutes"),
         (("--checkpoint-steps", "0"), "is not a whole number from 1 up"),
     ],
 )
@@ -163,14 +163,13 @@ def test_a_run_is_not_continued_with_another_picture_of_that_name(
 
     assert cli.main(command) == 1
 
-    assert "is of a run with another style picture" in capsys.readouterr().err
+    assert "is of a run with another style pictures" in capsys.readouterr().err
 
 
 def test_an_error_of_a_process_that_reads_pictures_is_one_line(
     vgg_file: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = _write(RECIPE, tmp_path / "recipe.toml")
-    monkeypatch.setattr("training.photograph.CROP_SHARE_MIN", 1.0)
     monkeypatch.setattr("training.photograph.PictureFolder.draw", _fail)
 
     assert cli.main(_command(recipe, pictures, vgg_file, tmp_path / "run", "--workers", "1")) == 1

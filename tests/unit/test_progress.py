@@ -87,10 +87,23 @@ def test_second_job_is_measured_from_its_own_start() -> None:
     clock.now_s += 1000
 
     _start(listener, frames_expected=None)
-    clock.now_s += 5
-    listener.advanced(10)
+    for frames in (1, 10):
+        clock.now_s += 2.5
+        listener.advanced(frames)
 
     assert stream.getvalue().splitlines()[-1] == "10 frames, 2.0 fps"
+
+
+def test_what_comes_before_the_first_frame_does_not_count() -> None:
+    stream, clock = io.StringIO(), Clock()
+    listener = LineProgress(stream, interval_s=5, clock=clock)
+    _start(listener, frames_expected=100)
+
+    for frames, after_s in ((1, 600), (51, 5)):
+        clock.now_s += after_s
+        listener.advanced(frames)
+
+    assert stream.getvalue().splitlines()[1:] == ["51 of 100 frames, 10.0 fps, 5 s left"]
 
 
 def test_notes_and_corrupt_packets_are_told_before_the_summary() -> None:

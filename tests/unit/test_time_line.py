@@ -92,3 +92,14 @@ def test_sound_that_jumps_alone_goes_on_by_itself() -> None:
     placed += [timed.dts for timed in sound.flush()]
 
     assert placed == list(range(5000, 7000, FRAME_MS))
+
+
+def test_sound_far_before_the_video_is_moved_once() -> None:
+    clock, _, sound = _lines()
+    _follow(clock, range(0, 10_000, FRAME_MS))
+    placed = _pushed(sound, *map(_packet, range(0, 10_000, FRAME_MS)))
+    placed += _pushed(sound, *map(_packet, range(0, 4000, FRAME_MS)))  # longer than it waits
+    _follow(clock, range(0, 5000, FRAME_MS))
+    placed += _pushed(sound, *map(_packet, range(4000, 6000, FRAME_MS)))
+
+    assert placed == list(range(0, 16_000, FRAME_MS))

@@ -247,6 +247,25 @@ def test_another_run_at_the_same_address_is_noticed(
     complaints.clear()
 
 
+def test_another_run_is_noticed_by_a_page_that_was_hidden(
+    start: Start, open_page: Callable[[WebServer], Page], complaints: list[str]
+) -> None:
+    server = start()
+    page = open_page(server)
+    page.evaluate(
+        "() => { window.isHidden = true;"
+        " Object.defineProperty(document, 'hidden', { get: () => window.isHidden });"
+        " document.dispatchEvent(new Event('visibilitychange')); }"
+    )
+    server.close()
+    start(port=server.port, camera=PushSource())
+
+    page.evaluate("() => { window.isHidden = false; document.dispatchEvent(new Event('visibilitychange')); }")
+
+    expect(page.get_by_role("button", name="Use this browser’s camera")).to_be_visible(timeout=10_000)
+    complaints.clear()
+
+
 def test_a_run_with_another_token_asks_for_its_link(
     start: Start, open_page: Callable[[WebServer], Page], complaints: list[str]
 ) -> None:

@@ -9,8 +9,11 @@ const PAUSE_MS = 40;
 // A server that is busy compiling takes a second; one that says nothing for this long does not hear us at all: browsers
 // keep few connections to one address, and each open page holds two.
 const ANSWER_TIMEOUT_MS = 10_000;
-const UPLOAD_TIMEOUT_MS = 120_000;
+// The end of a recording is written, and a large picture is sent and decoded, for longer.
+const LONG_TIMEOUT_MS = 120_000;
 const RETRY_MS = 1000;
+const LOST = "The connection to Stylecast is lost; trying again …";
+const STARTED_ANEW = "Stylecast has been started anew: open the link that it has printed.";
 const byId = (id) => document.getElementById(id);
 
 const picture = byId("picture");
@@ -26,10 +29,9 @@ let complaint = ""; // what the last request was refused for
 
 // Talking to the server
 
-async function post(path, content, { type = "application/json" } = {}) {
-  const isJson = type === "application/json";
-  const body = isJson ? JSON.stringify(content) : content;
-  const signal = AbortSignal.timeout(isJson ? ANSWER_TIMEOUT_MS : UPLOAD_TIMEOUT_MS);
+async function post(path, content, { type = "application/json", timeoutMs = ANSWER_TIMEOUT_MS } = {}) {
+  const body = type === "application/json" ? JSON.stringify(content) : content;
+  const signal = AbortSignal.timeout(timeoutMs);
   let response;
   try {
     response = await fetch(path, { method: "POST", headers: { "Content-Type": type }, body, signal });
@@ -269,7 +271,7 @@ function takeFile(file) {
   const drop = byId("drop");
   drop.setAttribute("aria-busy", "true");
   const path = `/picture?name=${encodeURIComponent(file.name)}`;
-  attempt(() => post(path, file, { type: "application/octet-stream" })).finally(() => drop.removeAttribute("aria-busy"));
+  attempt(() => post(path, file, { type: "application/octet-stream", timeoutMs: LONG_TIMEOUT_MS })).finally(() => drop.removeAttribute("aria-busy"));
 }
 
 async function toggleCamera() {
@@ -314,7 +316,9 @@ function listen() {
     showFeed();
     renderReturned();
   });
-  byId("record").addEventListener("click", () => attempt(() => post("/record", { on: state.recording.seconds === null })));
+  byId("record").addEventListener("click", () =>
+    attempt(() => post("/record", { on: state.recording.seconds === null }, { timeoutMs: LONG_TIMEOUT_MS })),
+  );
   byId("camera").addEventListener("click", toggleCamera);
   byId("full").addEventListener("click", () => document.querySelector(".frame").requestFullscreen());
   byId("file").addEventListener("change", (event) => {
@@ -355,18 +359,19 @@ class Events {
   #open() {
     const source = new EventSource("/events");
     this.#source = source;
-    source.addEventListener("message", async (event) => {
+    source.addEventListener("open", async () => {
+      if (await isAnother()) location.reload();
+    });
+    source.addEventListener("message", (event) => {
       state = JSON.parse(event.data);
-      if (lost && (await isAnother())) location.reload();
       lost = "";
       render();
     });
     source.addEventListener("error", async () => {
-      lost = "The connection to Stylecast is lost; trying again …";
+      const isClosed = source.readyState === EventSource.CLOSED; // else the browser tries again by itself
+      lost = isClosed && (await isShutOut()) ? STARTED_ANEW : LOST;
       render();
-      if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-      if (await isShutOut()) lost = "Stylecast has been started anew: open the link that it has printed.";
-      render();
+      if (!isClosed) return;
       setTimeout(() => {
         if (this.#source !== source) return;
         this.#source = null;
