@@ -43,11 +43,10 @@ def uses_keyframes(settings: Settings) -> bool:
     needs_vgg = settings.gatys is not None or settings.carry != "flow"
     if settings.vgg is not None and not needs_vgg:
         raise UsageError("--vgg is for --gatys and --carry few-shot; leave it out")
-    unused = [
-        name for name in ("engine", "device", "precision") if getattr(settings, name) != getattr(Settings(), name)
-    ]
-    if is_used and settings.carry == "flow" and unused:
-        raise UsageError(f"--{unused[0]} means nothing to key frames that are carried along the motion; leave it out")
+    if is_used and settings.carry == "flow" and settings.device not in ("auto", "cpu"):
+        raise UsageError(
+            f"--device {settings.device}: key frames are carried along the motion on the processor; leave it out"
+        )
     return is_used
 
 
