@@ -68,7 +68,7 @@ def _written_whole(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     except (OSError, RuntimeError, SafetensorError) as error:
         unfinished.unlink(missing_ok=True)  # it would keep a full disk full
-        # torch and safetensors tell of a full disk by errors of their own.
-        is_full = not isinstance(error, OSError) or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        reason = "is the disk full?" if is_full else error.strerror or type(error).__name__
+        reason = "is the disk full?"  # of which torch and safetensors tell by errors of their own
+        if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            reason = error.strerror or type(error).__name__
         raise OSError(f"{path} cannot be written: {reason}") from error
