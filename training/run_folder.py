@@ -70,5 +70,5 @@ def _written_whole(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)  # it would keep a full disk full
         reason = "is the disk full?"  # of which torch and safetensors tell by errors of their own
         if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            reason = error.strerror or type(error).__name__
+            reason = error.strerror or str(error) or type(error).__name__
         raise OSError(f"{path} cannot be written: {reason}") from error
