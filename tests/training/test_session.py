@@ -166,19 +166,16 @@ def test_a_run_is_not_continued_with_another_picture_of_that_name(
     assert "is of a run with another style pictures" in capsys.readouterr().err
 
 
-def test_an_error_of_a_process_that_reads_pictures_is_one_line(
-    vgg_file: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = _write(RECIPE, tmp_path / "recipe.toml")
-    monkeypatch.setattr("training.photograph.PictureFolder.draw", _fail)
+def test_an_error_of_a_process_that_reads_pictures_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ValueError(
+            "Caught ValueError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n"
+            '  File "dataset.py", line 1, in __getitem__\nValueError: all files are gone\n'
+        )
 
-    assert cli.main(_command(recipe, pictures, vgg_file, tmp_path / "run", "--workers", "1")) == 1
+    assert cli.run_training(fail) == 1
 
     assert capsys.readouterr().err == "stylize-train: ValueError: all files are gone\n"
-
-
-def _fail(*_: object, **__: object) -> None:
-    raise ValueError("all files are gone")
 
 
 def test_killed_training_continues_to_the_weights_of_one_that_was_not(
