@@ -15,7 +15,7 @@ from export.scores import SCORED_SIDES_PX, Scored, require_scored_kind, scores_o
 from export.style import VARIANTS, ExportedStyle, export_style
 from realtime.catalogue import MODEL_SUFFIX, WEIGHTS_FOLDER
 from realtime.errors import StylizeError
-from realtime.output_file import OutputFile, require_paths
+from realtime.output_file import require_paths, write_whole
 from realtime.style_figures import figures_of
 from training.photograph import list_pictures, read_names
 from training.run_folder import NETWORK_FILE
@@ -97,9 +97,7 @@ def _export(options: argparse.Namespace) -> None:
     exported = export_style(trained.network, sample, precisions=options.variants)
     print_parities(exported)
     if options.output:
-        with OutputFile(options.output, overwrite=options.overwrite) as file:
-            file.part.write_bytes(exported.model)
-            file.take_name()
+        write_whole(options.output, lambda part: part.write_bytes(exported.model), overwrite=options.overwrite)
     if options.publish:
         data = options.data or describe_photographs(len(photographs), options.photographs)
         _publish(options, trained, exported, sample, data)

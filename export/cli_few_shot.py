@@ -14,7 +14,7 @@ from export.start import initial_of
 from realtime.catalogue import MODEL_SUFFIX
 from realtime.command import Interrupts, make_parser, print_output, run_command
 from realtime.errors import StylizeError, UsageError
-from realtime.output_file import OutputFile, require_paths, write_error
+from realtime.output_file import require_paths, write_whole
 from realtime.settings import DEFAULT_STYLE, FEW_SHOT_SIZE_PX, path_argument, size_px, time_s
 from training.backbone_option import add_backbone_option
 from training.option_types import minutes
@@ -89,12 +89,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     else:
         with tempfile.TemporaryDirectory() as run_folder:
             model = _train(options, footage, initial, Path(run_folder))
-    with OutputFile(options.output, overwrite=options.overwrite) as file:
-        try:
-            file.part.write_bytes(model)
-            file.take_name()
-        except OSError as error:
-            raise write_error(options.output, error, error.strerror or str(error)) from error
+    write_whole(options.output, lambda part: part.write_bytes(model), overwrite=options.overwrite)
     size = min(footage.keyframes[0].frame.shape[:2])
     print_output(f"use it: stylize-video {options.video} out.mp4 --style {options.output} --size {size}")
     return 0

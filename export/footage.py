@@ -43,7 +43,7 @@ def read_footage(
             together.
         UsageError: the frames would be too small.
     """
-    survey = survey_clip(video, check_stop=check_stop, finds_static=False)
+    survey = survey_clip(video, check_stop=check_stop)
     placed = find_keyframes(keyframes, survey.times_s)
     with VideoFileSource(video, start_s=start_s, end_s=end_s) as source:
         info, numbers = source.info, survey.range_of(source)

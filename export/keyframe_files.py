@@ -3,7 +3,6 @@
 import argparse
 import glob
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from export.video_still import read_still
 from realtime.batch import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from realtime.errors import InputError, OutputError, UsageError
 from realtime.keyframe_folder import RECORD_NAME
-from realtime.output_file import OutputFile, require_suffix, write_error
+from realtime.output_file import require_suffix, write_whole
 from realtime.picture import SAVE_OPTIONS, Picture, over_white, read_picture, write_picture
 from training.keyframe import Keyframe
 
@@ -69,17 +68,6 @@ def save_state(keyframe: Keyframe, path: Path) -> None:
 def save_image(image: Image.Image, path: Path, *, overwrite: bool) -> None:
     picture = Picture(np.asarray(image), alpha=None, exif=b"", notes=())
     write_whole(path, lambda part: write_picture(part, picture, suffix=path.suffix.lower()), overwrite=overwrite)
-
-
-def write_whole(path: Path, write: Callable[[Path], None], *, overwrite: bool) -> None:
-    """Let `write` write a hidden file, which then takes the name `path`."""
-    with OutputFile(path, overwrite=overwrite) as file:
-        try:
-            write(file.part)
-            file.take_name()
-        # torch.save tells of a full disk by a RuntimeError, Pillow by a ValueError what a format cannot hold.
-        except (OSError, RuntimeError, ValueError) as error:
-            raise write_error(path, error, getattr(error, "strerror", None) or str(error)) from error
 
 
 def whole_path(path: Path) -> Path:

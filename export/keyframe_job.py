@@ -11,10 +11,11 @@ from typing import Any
 from PIL import Image
 
 from export.keyframe_course import Course
-from export.keyframe_files import load_state, read_image, read_mask, save_image, save_state, write_whole
+from export.keyframe_files import load_state, read_image, read_mask, save_image, save_state
 from export.keyframe_options import STATE_INTERVAL, settings_of
 from realtime.command import print_output
 from realtime.errors import InputError, StylizeError, UsageError
+from realtime.output_file import write_whole
 from training.backbone_choice import choose_backbone
 from training.gatys import DivergedError
 from training.keyframe import Keyframe, KeyframeStep, device_and_dtype

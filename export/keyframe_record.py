@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from export.keyframe_files import write_whole
 from export.keyframe_job import KeyframeJob
 from export.keyframe_options import START_NAMES
 from realtime.errors import InputError, UsageError
 from realtime.keyframe_folder import RECORD_NAME
+from realtime.output_file import write_whole
 from realtime.picture import READ_SUFFIXES
 
 

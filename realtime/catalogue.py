@@ -135,6 +135,11 @@ def _style(card: dict[str, Any], folder: Path, *, is_users: bool) -> Style:
     return Style(card["name"], card["title"], path, card["sha256"], card["size_bytes"], card, is_users)
 
 
+def megabytes_of(card: dict[str, Any]) -> float:
+    """Return what all files of a card take on the disk."""
+    return sum(int(listed["size_bytes"]) for listed in files_of(card)) / 1e6
+
+
 def files_of(card: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what a card says of each file of its style: `file`, `size_bytes` and `sha256`."""
     return [card, *card.get("variants", ()), *(card[part] for part in ANY_STYLE_PARTS if part in card)]

@@ -61,7 +61,7 @@ def _styles(options: argparse.Namespace, interrupts: Interrupts) -> int:
 
 def _line(style: "Style") -> str:
     """Return what is said of a style: title, whose it is, kind, and the figures that its card has."""
-    from .catalogue import files_of, is_any_style
+    from .catalogue import is_any_style, megabytes_of
     from .style_figures import figures_of
 
     card = style.card
@@ -71,7 +71,7 @@ def _line(style: "Style") -> str:
         "your own" if style.is_users else "",
         card.get("kind", ""),
         *figures_of(card),
-        f"{sum(item['size_bytes'] for item in files_of(card)) / 1e6:.1f} MB",
+        f"{megabytes_of(card):.1f} MB",
         " ".join(variant["precision"] for variant in card.get("variants", ())),
     ]
     return f"{style.title}{f' ({painter})' if painter else ''}: {', '.join(filter(None, facts))}"

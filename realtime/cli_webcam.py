@@ -4,14 +4,13 @@ import argparse
 import dataclasses
 import json
 import os
-import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .allocator import keep_few_arenas
-from .command import Interrupts, make_parser, require_side_file, run_command, write_side_file
+from .command import Interrupts, make_parser, require_side_file, run_command, say, write_side_file
 from .errors import UsageError
 from .live_keys import KEYS
 from .live_settings import LiveControls, LiveSettings
@@ -97,10 +96,10 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             size = (settings.vcam_size.width, settings.vcam_size.height)
             camera = open_virtual_camera(settings.vcam, size=size, fps=settings.fps)
             stack.enter_context(VirtualCameraFeed(session, camera))
-            _say(f"virtual camera: {camera.description}")
+            say(f"virtual camera: {camera.description}")
         if page is not None:
             server = stack.enter_context(serve(session, page, camera=browser_camera))
-            _say(f"page: {server.link}")
+            say(f"page: {server.link}")
         if settings.record is not None:  # last: where the page or the camera cannot be had, no file is begun
             session.start_recording(settings.record)
         watch = _Watch(session, interrupts, seconds=float(settings.seconds) if settings.seconds is not None else None)
@@ -118,8 +117,8 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
                 write_side_file("report", options.report, json.dumps(dataclasses.asdict(status), indent=2) + "\n")
             watch.tell(session.recording_fault)
             if recorded is not None:
-                _say(f"recorded {recorded}, {recording_s or 0:.1f} s")
-            _say(_summary(status))
+                say(f"recorded {recorded}, {recording_s or 0:.1f} s")
+            say(_summary(status))
     return 1 if settings.record is not None and session.recording_fault else 0
 
 
@@ -141,7 +140,7 @@ class _Watch:
 
     def tell(self, message: str) -> None:
         if message not in ("", self._said):
-            _say(message)
+            say(message)
         self._said = message
 
 
@@ -153,8 +152,3 @@ def _summary(status: "LiveStatus") -> str:
         f"{status.frames} frames, {status.fps:.1f} a second at the end, {status.dropped} dropped; "
         f"latency p50/p95/p99 {times} ms; {status.style}; {status.engine}"
     )
-
-
-def _say(text: str) -> None:
-    with suppress(OSError):  # the terminal may be gone, with which the run ends
-        print(text, file=sys.stderr, flush=True)

@@ -56,10 +56,10 @@ class ClipSurvey:
         return pairwise((*self.scenes, len(self.times_s)))
 
 
-def survey_clip(path: Path, *, check_stop: Callable[[], None] = lambda: None, finds_static: bool = True) -> ClipSurvey:
+def survey_clip(path: Path, *, check_stop: Callable[[], None] = lambda: None, finds_static: bool = False) -> ClipSurvey:
     """Decode a video once; `check_stop` is called for every frame, and what it raises ends the survey.
 
-    Without `finds_static`, which takes optical flow, no scene is said to be from a camera that stands still.
+    Only with `finds_static`, which takes optical flow, scenes are said to be from a camera that stands still.
 
     Raises:
         InputError: the video cannot be read.

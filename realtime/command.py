@@ -143,7 +143,7 @@ def run_command(name: str, work: Callable[[Interrupts], int]) -> int:
         if interrupts.received is not None:
             code, message = 128 + interrupts.received, "stopped"
         if message:
-            _say(f"{name}: {message}")
+            say(f"{name}: {message}")
         _drop_unwritable_output()
         return code
     finally:
@@ -200,7 +200,8 @@ def _replace_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  it stays open
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print to standard error, at once."""
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:

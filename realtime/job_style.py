@@ -71,7 +71,7 @@ class KeyframeStyle:
 
     @contextmanager
     def open(self, source: VideoFileSource, notes: list[str]) -> Iterator[Painter]:
-        survey = survey_clip(source.path, check_stop=self._check_stop)
+        survey = survey_clip(source.path, check_stop=self._check_stop, finds_static=True)
         keyframes = find_keyframes(self._folder, survey.times_s)
         with KeyframePainter(
             source.path,

@@ -17,7 +17,7 @@ from .errors import InputError, UsageError
 from .job_report import JobListener, JobReport
 from .keyframe_folder import find_keyframes, learned_size_px
 from .keyframe_painting import paint_keyframes
-from .output_file import OutputFile, write_error
+from .output_file import write_whole
 from .picture import read_picture
 from .settings import FEW_SHOT_SIZE_PX, Controls, Settings
 from .style_choice import StyleChoice, choose_style
@@ -60,11 +60,6 @@ class KeyframeRun:
             require_torch(f"--carry {settings.carry}")
         if settings.carry == "auto":
             require_comparison()
-        # Before the video is looked through, which takes minutes.
-        if settings.gatys is not None:
-            read_picture(Path(settings.gatys))
-        if settings.vgg is not None and not Path(settings.vgg).is_file():
-            raise InputError(f"there is no file --vgg {settings.vgg}")
         self._settings = settings
         self._controls = controls
         self._check_stop = check_stop
@@ -83,7 +78,10 @@ class KeyframeRun:
                 # Before anything is painted or trained, which takes minutes or hours.
                 with VideoJobs(keyframes, settings, self._controls) as jobs:
                     jobs.require(input_path, output_path)
+                if settings.vgg is not None and not Path(settings.vgg).is_file():
+                    raise InputError(f"there is no file --vgg {settings.vgg}")
                 if settings.gatys is not None:
+                    read_picture(Path(settings.gatys))  # the video is looked through before it is painted after
                     paint_keyframes(input_path, settings.gatys, keyframes, settings, check_stop=self._check_stop)
             if settings.carry == "flow":
                 return self._job(keyframes, input_path, output_path, listener)
@@ -150,7 +148,7 @@ class KeyframeRun:
                     replace(settings, split=self._settings.split), self._controls, check_stop=self._check_stop
                 )
                 tries[best] = run._job(ways[best], input_path, made, _Trial(listener)), tries[best][1]
-            _take(made, output_path, overwrite=self._settings.overwrite)
+            write_whole(output_path, lambda part: shutil.copyfile(made, part), overwrite=self._settings.overwrite)
         figures = "; ".join(f"{name}: {score}" for name, (_, score) in tries.items())
         chosen = tries[best][0]
         report = replace(
@@ -187,12 +185,3 @@ def _warping_ratio(report: JobReport) -> float:
     assert coherence is not None  # it was asked for
     floor, ours = coherence.source.warping_error, coherence.smoothed.warping_error
     return ours / floor if floor > 0 else 0.0
-
-
-def _take(made: Path, output_path: Path, *, overwrite: bool) -> None:
-    with OutputFile(output_path, overwrite=overwrite) as file:
-        try:
-            shutil.copyfile(made, file.part)
-            file.take_name()
-        except OSError as error:
-            raise write_error(output_path, error, error.strerror or str(error)) from error

@@ -24,8 +24,8 @@ _VIDEO_FORMATS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "gif", "ogg", "mxf", "dv", "rm", "nut",
     "ivf", "h264", "hevc", "m4v", "obu", "av1", "vc1", "yuv4mpegpipe", "apng", "wtv", "swf", "bink", "roq", "nsv",
 )  # fmt: skip
-# Brands of still pictures in MP4's clothes.
 _PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"})
+# Brands of still pictures in MP4's clothes.
 _PICTURE_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
 
 

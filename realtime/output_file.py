@@ -3,7 +3,7 @@
 import errno
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from .errors import InputError, OutputError, UsageError
@@ -67,6 +67,21 @@ def write_error(path: Path, error: Exception, reason: str) -> OutputError:
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         reason = f"the disk is full ({reason}); free space or choose another folder"
     return OutputError(f"cannot write {path}: {reason}")
+
+
+def write_whole(path: Path, write: Callable[[Path], object], *, overwrite: bool) -> None:
+    """Let `write` write a hidden file, which then takes the name `path`.
+
+    Raises:
+        OutputError: it cannot be written, or a file took the name meanwhile.
+    """
+    with OutputFile(path, overwrite=overwrite) as file:
+        try:
+            write(file.part)
+            file.take_name()
+        # torch.save tells of a full disk by a RuntimeError, Pillow by a ValueError what a format cannot hold.
+        except (OSError, RuntimeError, ValueError) as error:
+            raise write_error(path, error, getattr(error, "strerror", None) or str(error)) from error
 
 
 def require_suffix(path: Path, suffixes: Collection[str]) -> None:

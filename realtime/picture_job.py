@@ -8,7 +8,7 @@ from pathlib import Path
 from .errors import UsageError
 from .finish import finish
 from .loaded_style import LoadedStyle, load_style
-from .output_file import OutputFile, require_paths, write_error
+from .output_file import require_paths, write_whole
 from .picture import SAVE_OPTIONS, keeps_alpha, read_picture, write_picture
 from .settings import Controls, Settings
 from .split import Split
@@ -85,12 +85,8 @@ class PictureJobs:
             stylized = split.join(picture.rgb, stylized)
             alpha = split.join(alpha, alpha) if alpha is not None else None
         suffix = output_path.suffix.lower()
-        with OutputFile(output_path, overwrite=settings.overwrite) as file:
-            try:
-                write_picture(file.part, replace(picture, rgb=stylized, alpha=alpha), suffix=suffix)
-                file.take_name()
-            except (OSError, ValueError) as error:  # Pillow tells with a ValueError what a format cannot hold
-                raise write_error(output_path, error, getattr(error, "strerror", None) or str(error)) from error
+        result = replace(picture, rgb=stylized, alpha=alpha)
+        write_whole(output_path, lambda part: write_picture(part, result, suffix=suffix), overwrite=settings.overwrite)
         height, width = stylized.shape[:2]
         notes = picture.notes
         if alpha is not None and not keeps_alpha(suffix):

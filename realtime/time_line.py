@@ -85,18 +85,18 @@ class StreamLine:
         self._last: int | None = None
         self._next = 0
         self._own_offset = 0
-        self._clock_offset_then = Fraction(0)
+        self._clock_offset_s = clock.offset_s  # as it was at the last packet
         self._waiting: list[AnyPacket] = []
-        self._offset_before = Fraction(0)
 
     def push(self, packet: "AnyPacket") -> "Iterator[AnyPacket]":
         """Take the next packet and yield those whose times are known by now."""
-        if self._own_offset and self._clock.offset_s != self._clock_offset_then:
-            self._own_offset = 0  # the video has come to the seam, too
+        is_behind_seam = self._clock.offset_s != self._clock_offset_s
+        self._clock_offset_s = self._clock.offset_s
+        if is_behind_seam:
+            self._own_offset = 0  # the video has come to it, too
         if not self._waiting:
             if self._steady and self._last is not None and not self._goes_on(packet):
                 self._waiting = [packet]
-                self._offset_before = self._clock.offset_s
             else:
                 yield self._placed(packet)
             return
@@ -107,7 +107,7 @@ class StreamLine:
             yield self._placed(packet)
         elif (
             self._is_ahead(self._waiting[0])
-            or self._clock.offset_s != self._offset_before
+            or is_behind_seam
             or (_own_ticks(packet) - _own_ticks(self._waiting[0])) * packet.time_base > _WAITING_MAX_S
         ):
             yield from self.flush()
@@ -136,7 +136,6 @@ class StreamLine:
         if self._last is not None and ticks < self._last + self._least_step:
             if (self._last - ticks) * packet.time_base > NEW_TIME_LINE_S:  # a seam that the video does not have
                 self._own_offset += self._next - ticks
-                self._clock_offset_then = self._clock.offset_s
                 ticks = self._next
             else:
                 ticks = self._last + self._least_step
@@ -151,8 +150,7 @@ class StreamLine:
 
 
 def packet_time_s(packet: "AnyPacket") -> Fraction:
-    ticks = packet.dts if packet.dts is not None else packet.pts
-    return Fraction(ticks or 0) * packet.time_base
+    return Fraction(_own_ticks(packet)) * packet.time_base
 
 
 def _own_ticks(packet: "AnyPacket") -> int:
@@ -162,5 +160,4 @@ def _own_ticks(packet: "AnyPacket") -> int:
 
 
 def _shown_s(packet: "AnyPacket") -> Fraction:
-    ticks = packet.pts if packet.pts is not None else packet.dts
-    return Fraction(ticks or 0) * packet.time_base
+    return Fraction(packet.pts if packet.pts is not None else _own_ticks(packet)) * packet.time_base

@@ -101,9 +101,9 @@ def _read_folder(
 ) -> LabelledData:
     folder = _without_wrapping(folder)
     # A class may be called so, too; and a test set without classes is one whose answers are not told.
-    has_parts, is_split = (_holds_folders(folder / part) for part in (TRAIN_FOLDER, TEST_FOLDER))
-    is_split = is_split and has_parts
-    train_folder = folder / TRAIN_FOLDER if has_parts else folder
+    has_train = _holds_folders(folder / TRAIN_FOLDER)
+    is_split = has_train and _holds_folders(folder / TEST_FOLDER)
+    train_folder = folder / TRAIN_FOLDER if has_train else folder
     class_names = tuple(each for each in _folders(train_folder) if each not in without)
     if len(class_names) < 2:
         raise ValueError(f"{name} holds {len(class_names)} class folders but at least 2 are needed, each with pictures")

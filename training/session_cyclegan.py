@@ -48,9 +48,8 @@ def train_cyclegan(
     """Train a recipe and return the file of the painter, `run_folder/network.safetensors`.
 
     A run folder with a checkpoint is continued. `paintings` and `photographs` are folders, searched with their
-    subfolders; `excluded` is that of `session.train`. `vgg` and
-    `backbone` are those of `session.train`, for recipes with a texture weight. `weights_folder` is where a recipe's
-    `initial` is looked for as ONNX.
+    subfolders; `excluded`, `vgg` and `backbone` are those of `session.train`, the last two for recipes with a texture
+    weight. `weights_folder` is where a recipe's `initial` is looked for as ONNX.
 
     Raises:
         OSError, ValueError: a file or a setting is missing or wrong; the message is one line.

@@ -162,18 +162,25 @@ def test_doubled_timestamps_are_repaired_and_counted(tmp_path: Path, stylize: St
     assert read_report()["repaired_timestamps"] == 1
 
 
+def _joined(folder: Path, *, frames: int, sounds_s: tuple[float, ...]) -> Path:
+    """Write recordings of so many frames, five a second, one behind the other into a transport stream."""
+    parts = []
+    for index, sound_s in enumerate(sounds_s):
+        writer = MediaWriter(folder / f"part{index}.ts")
+        pts = range(0, 18000 * frames, 18000)
+        writer.video(pts=pts, time_base=Fraction(1, 90000), max_b_frames=0, rate=Fraction(5))
+        writer.audio(seconds=sound_s)
+        parts.append(writer.write().read_bytes())
+    (folder / "in.ts").write_bytes(b"".join(parts))
+    return folder / "in.ts"
+
+
 def test_a_recording_joined_from_two_goes_on_where_its_clock_jumps_back(
     tmp_path: Path, stylize: Stylize, read_report: ReadReport
 ) -> None:
-    parts = []
-    for index in range(2):
-        writer = MediaWriter(tmp_path / f"part{index}.ts")
-        writer.video(pts=range(0, 180000, 18000), time_base=Fraction(1, 90000), max_b_frames=0, rate=Fraction(5))
-        writer.audio(seconds=2)
-        parts.append(writer.write().read_bytes())
-    (tmp_path / "in.ts").write_bytes(b"".join(parts))
+    source = _joined(tmp_path, frames=10, sounds_s=(2, 2))
 
-    assert stylize(tmp_path / "in.ts", tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
+    assert stylize(source, tmp_path / "out.mp4", "--report", tmp_path / "report.json") == 0
 
     assert numbers(tmp_path / "out.mp4") == [*range(10), *range(10)]
     after = times(tmp_path / "out.mp4")
@@ -249,15 +256,9 @@ def _patch_time(path: Path, frame: int, by_s: float) -> None:
 
 def test_what_belongs_together_stays_together_behind_a_seam(tmp_path: Path, stylize: Stylize) -> None:
     """The sound of the first part ends before its picture."""
-    parts = []
-    for index, sound_s in enumerate((2.5, 4)):
-        writer = MediaWriter(tmp_path / f"part{index}.ts")
-        writer.video(pts=range(0, 360000, 18000), time_base=Fraction(1, 90000), max_b_frames=0, rate=Fraction(5))
-        writer.audio(seconds=sound_s)
-        parts.append(writer.write().read_bytes())
-    (tmp_path / "in.ts").write_bytes(b"".join(parts))
+    source = _joined(tmp_path, frames=20, sounds_s=(2.5, 4))
 
-    assert stylize(tmp_path / "in.ts", tmp_path / "out.mkv") == 0
+    assert stylize(source, tmp_path / "out.mkv") == 0
 
     sound = [packet.pts_s for packet in streams_of(tmp_path / "out.mkv", "audio")[0].packets]
     gaps = [(earlier, later) for earlier, later in pairwise(sound) if later - earlier > Fraction(1, 2)]
@@ -268,15 +269,9 @@ def test_what_belongs_together_stays_together_behind_a_seam(tmp_path: Path, styl
 
 
 def test_the_end_of_a_range_is_found_where_the_clock_has_jumped_back(tmp_path: Path, stylize: Stylize) -> None:
-    parts = []
-    for index in range(2):
-        writer = MediaWriter(tmp_path / f"part{index}.ts")
-        writer.video(pts=range(0, 180000, 18000), time_base=Fraction(1, 90000), max_b_frames=0, rate=Fraction(5))
-        writer.audio(seconds=2)
-        parts.append(writer.write().read_bytes())
-    (tmp_path / "in.ts").write_bytes(b"".join(parts))
+    source = _joined(tmp_path, frames=10, sounds_s=(2, 2))
 
-    assert stylize(tmp_path / "in.ts", tmp_path / "out.mp4", "--end", "3") == 0
+    assert stylize(source, tmp_path / "out.mp4", "--end", "3") == 0
 
     assert numbers(tmp_path / "out.mp4") == [*range(10), *range(5)]
     last = streams_of(tmp_path / "out.mp4", "audio")[0].packets[-1]

@@ -83,4 +83,4 @@ def test_a_survey_tells_the_scenes_of_a_still_camera(
     writer.video(pts=range(12), size=SIZE, picture=lambda index, _: np.repeat(view(index)[..., np.newaxis], 3, axis=2))
     writer.write()
 
-    assert survey_clip(tmp_path / "in.mp4").static_scenes == static
+    assert survey_clip(tmp_path / "in.mp4", finds_static=True).static_scenes == static

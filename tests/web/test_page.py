@@ -215,16 +215,22 @@ def test_the_keyboard_goes_on_after_a_picture_is_removed(page: Page, session: Fa
     expect(page.locator("#file")).to_be_focused()
 
 
+def _set_hidden(page: Page, is_hidden: bool) -> None:
+    """Tell the page that its tab is not to be seen, or is again; a browser without a window shows all of them."""
+    page.evaluate(
+        "(value) => { Object.defineProperty(document, 'hidden', { value, configurable: true });"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        is_hidden,
+    )
+
+
 def test_pages_that_nobody_sees_take_no_connection(
     any_style: None, start: Start, open_page: Callable[[WebServer], Page], session: FakeSession
 ) -> None:
     server = start()
     for _ in range(3):  # each holds two of the six connections that a browser keeps to one address
         hidden = open_page(server)
-        hidden.evaluate(
-            "() => { Object.defineProperty(document, 'hidden', { value: true });"
-            " document.dispatchEvent(new Event('visibilitychange')); }"
-        )
+        _set_hidden(hidden, True)
 
     open_page(server).get_by_role("switch", name="Mirror").click()
 
@@ -252,15 +258,11 @@ def test_another_run_is_noticed_by_a_page_that_was_hidden(
 ) -> None:
     server = start()
     page = open_page(server)
-    page.evaluate(
-        "() => { window.isHidden = true;"
-        " Object.defineProperty(document, 'hidden', { get: () => window.isHidden });"
-        " document.dispatchEvent(new Event('visibilitychange')); }"
-    )
+    _set_hidden(page, True)
     server.close()
     start(port=server.port, camera=PushSource())
 
-    page.evaluate("() => { window.isHidden = false; document.dispatchEvent(new Event('visibilitychange')); }")
+    _set_hidden(page, False)
 
     expect(page.get_by_role("button", name="Use this browser’s camera")).to_be_visible(timeout=10_000)
     complaints.clear()

@@ -271,7 +271,8 @@ function takeFile(file) {
   const drop = byId("drop");
   drop.setAttribute("aria-busy", "true");
   const path = `/picture?name=${encodeURIComponent(file.name)}`;
-  attempt(() => post(path, file, { type: "application/octet-stream", timeoutMs: LONG_TIMEOUT_MS })).finally(() => drop.removeAttribute("aria-busy"));
+  const options = { type: "application/octet-stream", timeoutMs: LONG_TIMEOUT_MS };
+  attempt(() => post(path, file, options)).finally(() => drop.removeAttribute("aria-busy"));
 }
 
 async function toggleCamera() {
