@@ -1,7 +1,8 @@
 """One content and one style, painted by several recipes and judged by one objective."""
 
+import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +104,14 @@ def tutorial_picture(
 ) -> tuple[Tensor, int]:
     """Return the result of "Neural Transfer Using PyTorch" (Jacq), with our layers, normalisation and weights.
 
-    As there: float32, planes, autograd through plain Gram matrices, L-BFGS with its defaults and a closure that clamps
-    the picture first, from the content, until the closure has been called `iterations` times or some more: an
-    optimiser's step is 20 of them, unless fewer are wanted. Returns how many there were, too.
+    As there: float32, planes, torch's convolutions, autograd through plain Gram matrices, L-BFGS with its defaults and
+    a closure that clamps the picture first, from the content, until the closure has been called `iterations` times or
+    some more: an optimiser's step is 20 of them, unless fewer are wanted. Returns how many there were, too.
     """
+    features_of = _plain_network(vgg)
     with torch.no_grad():
-        wanted = vgg(content)[CONTENT_LAYER].clone()
-        grams = {layer: gram_matrix(features) for layer, features in vgg(style).items()}
+        wanted = features_of(content)[CONTENT_LAYER].clone()
+        grams = {layer: gram_matrix(features) for layer, features in features_of(style).items()}
     picture = content.clone(memory_format=torch.contiguous_format).requires_grad_()
     optimizer = torch.optim.LBFGS([picture], max_iter=min(20, iterations))
     calls = 0
@@ -119,7 +121,7 @@ def tutorial_picture(
         with torch.no_grad():
             picture.clamp_(0, 1)
         optimizer.zero_grad()
-        features = vgg(picture)
+        features = features_of(picture)
         content_term = mse_loss(features[CONTENT_LAYER], wanted) / wanted.square().mean()
         style_terms = [
             mse_loss(gram_matrix(features[layer]), gram) / gram.square().mean() for layer, gram in grams.items()
@@ -137,6 +139,22 @@ def tutorial_picture(
         if calls - before <= 1:
             break  # it has converged by its own measure
     return picture.detach().clamp(0, 1), calls
+
+
+def _plain_network(vgg: Vgg19) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Return the features of `vgg` as torch computes them from planes, without what `Backbone` does for speed."""
+    modules = copy.deepcopy(vgg.modules_in_order).to(memory_format=torch.contiguous_format)
+
+    def features_of(picture: Tensor) -> dict[str, Tensor]:
+        found = {}
+        features = (picture - vgg.mean) / vgg.std
+        for module, name in zip(modules, vgg.names, strict=True):
+            features = module(features)
+            if name in vgg.layers:
+                found[name] = features
+        return found
+
+    return features_of
 
 
 def _until(keyframe: Keyframe, end_s: float) -> Iterator[None]:

@@ -32,13 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
-    # Imported here: `--help` must not wait for torch.
+    # Imported here: `--help` must not wait, and what is refused not for torch.
     from export.keyframe_files import read_image, require_files
-    from export.keyframe_job import KeyframeJob
 
     _require_series(options)
     require_files(options)
     interrupts.check()
+    from export.keyframe_job import KeyframeJob
+
     start = None if options.start in START_NAMES else read_image(Path(options.start))
     job = KeyframeJob(options)
     if options.is_series:

@@ -1,4 +1,7 @@
-"""Files of `stylize-keyframe`: read, written whole or not at all, and refused early where they cannot be."""
+"""Files of `stylize-keyframe`: read, written whole or not at all, and refused early where they cannot be.
+
+Without torch, which takes seconds to load.
+"""
 
 import argparse
 import glob
@@ -6,16 +9,14 @@ import os
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from export.video_still import read_still
 from realtime.batch import PICTURE_SUFFIXES, VIDEO_SUFFIXES
-from realtime.errors import InputError, OutputError, UsageError
+from realtime.errors import OutputError, UsageError
 from realtime.keyframe_folder import RECORD_NAME
 from realtime.output_file import require_suffix, write_whole
 from realtime.picture import SAVE_OPTIONS, Picture, over_white, read_picture, write_picture
-from training.keyframe import Keyframe
 
 PLOT_SUFFIXES = (".png", ".svg")
 
@@ -47,22 +48,6 @@ def read_content(options: argparse.Namespace) -> Image.Image:
         raise UsageError(f"--at and --frame are for videos, and {options.content} is a picture")
     # `or None`: what begins at 0 needs no search for it.
     return read_still(options.content, at_s=options.at or None, number=options.frame or 0)
-
-
-def load_state(keyframe: Keyframe, path: Path) -> None:
-    """Continue from a saved state."""
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch raises whatever its unpickler meets
-        raise InputError(f"--resume {path} cannot be read; delete it to begin anew") from error
-    try:
-        keyframe.load_state_dict(state)
-    except ValueError as error:
-        raise UsageError(f"--resume {path}: {error}; delete it to begin anew") from error
-
-
-def save_state(keyframe: Keyframe, path: Path) -> None:
-    write_whole(path, lambda part: torch.save(keyframe.state_dict(), part), overwrite=True)
 
 
 def save_image(image: Image.Image, path: Path, *, overwrite: bool) -> None:

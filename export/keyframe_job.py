@@ -11,8 +11,9 @@ from typing import Any
 from PIL import Image
 
 from export.keyframe_course import Course
-from export.keyframe_files import load_state, read_image, read_mask, save_image, save_state
+from export.keyframe_files import read_image, read_mask, save_image
 from export.keyframe_options import STATE_INTERVAL, settings_of
+from export.keyframe_state import load_state, save_state
 from realtime.command import print_output
 from realtime.errors import InputError, StylizeError, UsageError
 from realtime.output_file import write_whole

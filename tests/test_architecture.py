@@ -204,6 +204,14 @@ def test_import_for_help_loads_nothing_heavy(module: str) -> None:
     assert not set(HEAVY) & set(loaded)
 
 
+def test_what_keyframe_files_refuse_is_refused_without_torch() -> None:
+    """It takes seconds to load, for one line that says that the output exists."""
+    loaded = json.loads(_run("import json, sys, export.keyframe_files; print(json.dumps(sorted(sys.modules)))"))
+
+    assert "export.keyframe_files" in loaded
+    assert "torch" not in loaded
+
+
 ENGINE_CODE = """
 import json, socket, sys
 from pathlib import Path

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.winograd import convolve, convolves_faster
+
 IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)
 IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
 
@@ -52,23 +54,36 @@ class Backbone(nn.Module):
         self.title = title
         self.weights_name = weights_name
         self.modules_in_order = nn.ModuleList(modules[:count])
-        self._names = tuple(names[:count])
+        self.names = tuple(names[:count])
         self._dtype = torch.float32
+        self._in_planes = False
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN_RGB).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD_RGB).view(1, 3, 1, 1))
         self.requires_grad_(False)
         self.eval()
+        self.compute_in(torch.float32)
 
     def train(self, mode: bool = True) -> "Backbone":
         """Stay in evaluation, whatever the module around it is set to."""
         return super().train(False)
 
     def compute_in(self, dtype: torch.dtype) -> "Backbone":
-        """Run the network in `dtype` from now on; pictures lose nothing by it, see `_first`."""
-        self.modules_in_order.to(dtype)
+        """Run the network in `dtype` from now on; pictures lose nothing by it, see `_first`.
+
+        Features are channels-last, and only planes where a network convolves faster on them (`winograd.py`): what lies
+        between the convolutions is slower on planes, and several times slower where the two meet.
+        """
+        self._in_planes = convolves_faster(self.modules_in_order, dtype)
+        self.modules_in_order.to(dtype=dtype, memory_format=_layout(self._in_planes))
         self._dtype = dtype
+        return self
+
+    def _apply(self, change: Callable[[Tensor], Tensor], recurse: bool = True) -> "Backbone":
+        """Keep the layout where a network that this is part of gets another one."""
+        super()._apply(change, recurse)
+        self.modules_in_order.to(memory_format=_layout(self._in_planes))
         return self
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
@@ -86,9 +101,15 @@ class Backbone(nn.Module):
 
         ReLU works in place: the convolution before it does not need its output, and the memory saved is a third.
         """
-        features = (pictures.float() - self.mean) / self.std
-        for number, (module, name) in enumerate(zip(self.modules_in_order, self._names, strict=True)):
-            features = module(features) if number else self._first(features)
+        in_planes = self._in_planes and pictures.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        features = ((pictures.float() - self.mean) / self.std).contiguous(memory_format=_layout(in_planes))
+        for number, (module, name) in enumerate(zip(self.modules_in_order, self.names, strict=True)):
+            if number == 0:
+                features = self._first(features)
+            elif in_planes and isinstance(module, nn.Conv2d):
+                features = convolve(module, features)
+            else:
+                features = module(features)
             if name in self.layers:
                 features = visit(name, features)
         return features
@@ -107,6 +128,10 @@ class Backbone(nn.Module):
         parts = torch.cat((rounded, (pictures - rounded).to(self._dtype)), dim=1)
         weight = first.weight.repeat(1, 2, 1, 1)
         return functional.conv2d(parts, weight, first.bias, first.stride, first.padding)
+
+
+def _layout(in_planes: bool) -> torch.memory_format:
+    return torch.contiguous_format if in_planes else torch.channels_last
 
 
 def require_layers(layers: Sequence[str], names: Sequence[str], *, title: str) -> None:

@@ -16,7 +16,7 @@ class GramComparison(nn.Module):
         super().__init__()
         if backbone.layers != STYLE_LAYERS or STYLE_LAYERS[-1] != CONTENT_LAYER:
             raise ValueError(f"the comparison needs a backbone with layers {STYLE_LAYERS}, not {backbone.layers}")
-        self.backbone = backbone.to(memory_format=torch.channels_last)
+        self.backbone = backbone
 
     @torch.no_grad()
     def content(self, pictures: Tensor) -> Tensor:

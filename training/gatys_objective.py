@@ -71,8 +71,8 @@ class GatysObjective:
             return features
 
         with torch.no_grad():
-            network.walk(_channels_last(content), keep)
-            grams = [gram_matrices(network, _channels_last(picture), weights.style_layers) for picture, _ in styles]
+            network.walk(_three_channels(content), keep)
+            grams = [gram_matrices(network, _three_channels(picture), weights.style_layers) for picture, _ in styles]
         self._regions = masked_regions(grams, shares, masks, sizes) if masks else [mixed_region(grams, shares)]
 
     def __call__(self, picture: Tensor) -> dict[str, Tensor]:
@@ -91,7 +91,7 @@ class GatysObjective:
                 style[layer] = torch.stack(losses).sum(dim=0)
             return features
 
-        self._network.walk(_channels_last(picture), visit)
+        self._network.walk(_three_channels(picture), visit)
         terms = {
             "content": _weighted_mean(content, self.weights.content_layers),
             "style": _weighted_mean(style, self.weights.style_layers).sum(),
@@ -107,7 +107,7 @@ class GatysObjective:
 
 def feature_network(backbone: Backbone, *, pooling: str = "max", dtype: torch.dtype = torch.float32) -> Backbone:
     """Return a copy that computes in `dtype`, with `max` or `average` pooling (Gatys et al. 2016, sec. 2)."""
-    network = copy.deepcopy(backbone).to(memory_format=torch.channels_last).compute_in(dtype)
+    network = copy.deepcopy(backbone).compute_in(dtype)
     if pooling == "average":
         for parent in list(network.modules()):
             for name, child in list(parent.named_children()):
@@ -119,8 +119,8 @@ def feature_network(backbone: Backbone, *, pooling: str = "max", dtype: torch.dt
     return network
 
 
-def _channels_last(picture: Tensor) -> Tensor:
-    return picture.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+def _three_channels(picture: Tensor) -> Tensor:
+    return picture.expand(-1, 3, -1, -1)
 
 
 def _weighted_mean(values: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

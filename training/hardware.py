@@ -9,6 +9,8 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision import MixedPrecision, Precision
 
+from training.allocator import reuse_freed_memory
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")
 
@@ -36,9 +38,12 @@ class _ExactInputs(MixedPrecision):
 def open_fabric(hardware: Hardware) -> Fabric:
     """Return the Fabric; several devices are run by one spawned process each (DDP).
 
+    What this process frees from now on it uses again, see `allocator.py`.
+
     Raises:
         ValueError: the device is not there, or cannot compute in the precision.
     """
+    reuse_freed_memory(True)
     device = _device(hardware.device)
     name = _precision(hardware.precision, device)
     precision: Precision = Precision() if name == "fp32" else _ExactInputs(_FABRIC_NAMES[name], device)

@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from training.allocator import reuse_freed_memory
 from training.backbone import Backbone
 from training.gatys import METHODS, Iterate, PictureOptimizer
 from training.gatys_objective import GatysObjective, ObjectiveWeights, feature_network
@@ -40,6 +41,8 @@ PRECISIONS = ("auto", "bf16", "fp32")
 SCALE_FACTOR = 2
 # relu5_1 sees blocks of 16 pixels; fewer than two of them have no Gram matrix worth the name.
 SIDE_MIN_PX = 32
+# Above it speed gives way to memory: 1920x1080 is to fit into 8 GB.
+REUSED_MEMORY_MAX_PX = 1280 * 720
 # How far the sides of a start picture or mask may be from the content's proportions.
 ASPECT_TOLERANCE = 0.02
 
@@ -185,6 +188,8 @@ class Keyframe:
         self._scale = scale
         settings = self.settings
         content = self._scaled_content()
+        width, height = self.sizes[scale]
+        reuse_freed_memory(width * height <= REUSED_MEMORY_MAX_PX)
         share_of_size = min(self.sizes[scale]) / min(self.sizes[-1])
         style_side_px = (settings.style_size_px or settings.size_px) * share_of_size
         styles = [

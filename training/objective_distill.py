@@ -30,7 +30,7 @@ class DistillObjective(Objective):
     def __init__(self, network: nn.Module, recipe: DistillRecipe, *, teacher: Backbone, previewed: Tensor) -> None:
         super().__init__(network, {"features": 1.0, "gram": recipe.gram_weight})
         self._recipe = recipe
-        self._teacher = teacher.to(memory_format=torch.channels_last)
+        self._teacher = teacher
         # No buffer, which several devices would exchange at every step.
         self._previewed = previewed
 

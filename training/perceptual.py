@@ -22,7 +22,7 @@ def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
     With `guide` (1, 1, H, W), how much each position counts, of mean 1, it is F diag(guide) F^T / (H W).
 
     Departure: divided by the number of positions only, so that it does not depend on the size of the picture. The
-    product runs in the dtype of the features and in channel-last order: with float32 and planes, it and the additions
+    product runs in the dtype of the features and on them as they lie: with float32 and planes, it and the additions
     of its gradient to the features' were 40 % of a training step in bf16. Only float16 is widened, since it ends at
     65,504.
     """
