@@ -40,7 +40,10 @@ def convolves_faster(modules: Iterable[nn.Module], dtype: torch.dtype) -> bool:
 
 
 def convolve(convolution: nn.Conv2d, features: Tensor) -> Tensor:
-    """Return `convolution(features)` of a network that `convolves_faster`, (B, C, H, W) float32 planes on the CPU."""
+    """Return `convolution(features)`, (B, C, H, W) float32 planes on the CPU; its weights get no gradient.
+
+    Only for networks that `convolves_faster` is true of.
+    """
     if features.shape[2] * features.shape[3] < _AREA_MIN_PX:
         return convolution(features)
     return _Winograd.apply(features, convolution.weight, convolution.bias)
