@@ -76,7 +76,7 @@ class Backbone(nn.Module):
         between the convolutions is slower on planes, and several times slower where the two meet.
         """
         self._in_planes = convolves_faster(self.modules_in_order, dtype)
-        self.modules_in_order.to(dtype=dtype, memory_format=_layout(self._in_planes))
+        self.modules_in_order.to(dtype).to(memory_format=_layout(self._in_planes))
         self._dtype = dtype
         return self
 
