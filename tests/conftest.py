@@ -9,6 +9,14 @@ from typing import Any
 import pytest
 
 from tests.models import encoder_model, fitter_model, identity_model, invert_model, transfer_model
+from training.allocator import reuse_freed_memory
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _freed_memory_is_given_back() -> Iterator[None]:
+    """A training lets the whole process keep what it frees, which is not for the tests that follow."""
+    yield
+    reuse_freed_memory(False)
 
 
 @pytest.fixture(scope="session")
