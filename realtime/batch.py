@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from .container import FORMAT_OF_SUFFIX
 from .errors import OutputError, StylizeError, UsageError
 from .job_report import JobReport
 from .output_file import require_paths
 from .picture import READ_SUFFIXES, SAVE_OPTIONS
-from .video_sink import FORMAT_OF_SUFFIX
 
 Report = TypeVar("Report")
 
@@ -54,7 +54,7 @@ PICTURES = MediaKind("pictures", PICTURE_SUFFIXES, SAVE_OPTIONS, ".png")
 
 @dataclass(frozen=True, slots=True)
 class BatchResult(Generic[Report]):
-    """What became of one input: a report, or the error that ended it."""
+    """What became of one input: a report, the error that ended it, or neither where its output was there already."""
 
     input_path: Path
     output_path: Path
@@ -115,8 +115,13 @@ def plan_paths(
     return pairs, is_single
 
 
-def run_batch(run: Callable[[Path, Path], Report], pairs: list[tuple[Path, Path]]) -> list[BatchResult[Report]]:
+def run_batch(
+    run: Callable[[Path, Path], Report], pairs: list[tuple[Path, Path]], *, overwrite: bool
+) -> list[BatchResult[Report]]:
     """Run all jobs in order; an error ends its own job only.
+
+    Without `overwrite`, inputs whose output is there already are skipped: it is whole, since outputs get their names
+    last, so that a folder that was interrupted goes on where it was.
 
     Raises:
         OutputError: the output folder cannot be made.
@@ -128,6 +133,9 @@ def run_batch(run: Callable[[Path, Path], Report], pairs: list[tuple[Path, Path]
             raise OutputError(f"cannot create the output folder {folder}: {error.strerror}") from error
     results: list[BatchResult[Report]] = []
     for input_path, output_path in pairs:
+        if not overwrite and output_path.is_file() and not _is_same(input_path, output_path):
+            results.append(BatchResult(input_path, output_path, None, None))
+            continue
         try:
             results.append(BatchResult(input_path, output_path, run(input_path, output_path), None))
         except Exception as error:  # handed on in the result; the files that follow may be well
@@ -141,6 +149,8 @@ def result_table(results: list[BatchResult[JobReport]]) -> str:
     for result in results:
         if result.report is not None:
             figures = (str(result.report.frames), f"{result.report.frames_per_s:.1f}", f"ok: {result.output_path}")
+        elif result.error is None:
+            figures = ("-", "-", skipped_text(result.output_path))
         else:
             figures = ("-", "-", f"FAILED: {error_text(result.error)}")
         rows.append((result.input_path.name, *figures))
@@ -148,11 +158,20 @@ def result_table(results: list[BatchResult[JobReport]]) -> str:
     return "\n".join(f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}" for row in rows)
 
 
-def error_text(error: Exception | None) -> str:
+def skipped_text(output_path: Path) -> str:
+    """Return the line that tells why an input was skipped."""
+    return f"skipped: {output_path} exists; --overwrite replaces it"
+
+
+def error_text(error: Exception) -> str:
     """Return the line that tells of a failure."""
     if isinstance(error, StylizeError):
         return str(error)
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _is_same(input_path: Path, output_path: Path) -> bool:
+    return input_path.exists() and output_path.samefile(input_path)
 
 
 def _output_name(path: Path, kind: MediaKind) -> str:

@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     # Imported here: `--help` must not wait for OpenCV and Pillow.
-    from .batch import PICTURES, error_text, plan_paths, run_batch
+    from .batch import PICTURES, error_text, plan_paths, run_batch, skipped_text
     from .picture_job import PictureJobs, PictureReport
     from .style_choice import choose_style
 
@@ -53,7 +53,12 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         if single:
             run(*pairs[0])
             return 0
-        failed = [result for result in run_batch(run, pairs) if result.error is not None]
-    for result in failed:
-        print(f"{result.input_path}: FAILED: {error_text(result.error)}", file=sys.stderr)
-    return EXIT_FAILED if failed else 0
+        results = run_batch(run, pairs, overwrite=settings.overwrite)
+    is_failed = False
+    for result in results:
+        if result.error is not None:
+            is_failed = True
+            print(f"{result.input_path}: FAILED: {error_text(result.error)}", file=sys.stderr)
+        elif result.report is None:
+            print(f"{result.input_path}: {skipped_text(result.output_path)}", file=sys.stderr)
+    return EXIT_FAILED if is_failed else 0

@@ -3,9 +3,11 @@
 import argparse
 import json
 import sys
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .cli_compare import require_chart, write_chart
 from .command import (
@@ -16,10 +18,15 @@ from .command import (
     paths_in_use,
     require_side_file,
     run_command,
+    say,
     write_side_file,
 )
 from .errors import UsageError
 from .settings import PROGRESS_KINDS, Controls, Settings, add_options, path_argument, read_options
+
+if TYPE_CHECKING:
+    from .batch import BatchResult
+    from .job_report import JobReport
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,6 +87,8 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     if with_keyframes and not single:
         raise UsageError("--keyframes and --gatys are for one input and one output file at a time")
     with ExitStack() as stack:
+        if settings.resume:
+            stack.enter_context(_hint_at_what_is_kept())
         progress = stack.enter_context(closing(make_listener(options.progress)))
         jobs: KeyframeRun | VideoJobs
         if with_keyframes:
@@ -95,17 +104,32 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             if options.plot is not None and report.coherence is not None:
                 write_chart(options.plot, report.coherence.lines(), cuts=report.coherence.cuts)
         else:
-            results = run_batch(lambda source, target: jobs.run(source, target, progress), pairs)
+            results = run_batch(
+                lambda source, target: jobs.run(source, target, progress), pairs, overwrite=settings.overwrite
+            )
             progress.close()
             print(result_table(results), file=sys.stderr)
-            reports = [
-                result.report.as_json()
-                if result.report
-                else {"input": str(result.input_path), "error": str(result.error)}
-                for result in results
-            ]
+            reports = [_as_json(result) for result in results]
             failed = any(result.error is not None for result in results)
     if options.report is not None:
         written = reports[0] if single else reports
         write_side_file("report", options.report, json.dumps(written, indent=2) + "\n")
     return EXIT_FAILED if failed else 0
+
+
+@contextmanager
+def _hint_at_what_is_kept() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("what has been made is kept; the same command goes on from there")
+        raise
+
+
+def _as_json(result: "BatchResult[JobReport]") -> dict[str, Any]:
+    """Return an entry of the report of a batch."""
+    if result.report is not None:
+        return result.report.as_json()
+    if result.error is not None:
+        return {"input": str(result.input_path), "error": str(result.error)}
+    return {"input": str(result.input_path), "skipped": str(result.output_path)}

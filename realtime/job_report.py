@@ -20,7 +20,8 @@ _LIBRARIES = ("av", "numba", "numpy", "onnxruntime", "onnxruntime-gpu", "opencv-
 class JobReport:
     """What a finished job did. Times are wall-clock seconds; `load_s` (model and files) is not part of `run_s`.
 
-    `frames_reused` of the `frames` took over the result of the frame before, which looked the same. `cuts` are where
+    `frames_before` of the `frames` were made by an earlier run that was stopped, of which the other figures tell
+    nothing. `frames_reused` of them took over the result of the frame before, which looked the same. `cuts` are where
     the smoother began anew; `coherence` is there only if it was to be measured. `style_pictures` are the paths that an
     any-style model painted after, each with its share of the mix.
     """
@@ -32,6 +33,7 @@ class JobReport:
     engine: str
     encoder: str
     frames: int
+    frames_before: int
     frames_reused: int
     duration_s: float
     load_s: float
@@ -49,7 +51,7 @@ class JobReport:
 
     @property
     def frames_per_s(self) -> float:
-        return self.frames / self.run_s if self.run_s > 0 else 0.0
+        return (self.frames - self.frames_before) / self.run_s if self.run_s > 0 else 0.0
 
     def as_json(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -62,8 +64,17 @@ class JobListener(Protocol):
     """Hears how jobs go, one after another; called in the thread of the job."""
 
     def started(
-        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
-    ) -> None: ...
+        self,
+        *,
+        input_path: Path,
+        output_path: Path,
+        style: str,
+        engine: str,
+        frames_expected: int | None,
+        frames_before: int,
+    ) -> None:
+        """Hear that a job begins, or goes on after `frames_before` frames that an earlier run has made."""
+        ...
 
     def advanced(self, frames: int) -> None:
         """Hear that `frames` frames of the job have been written so far."""

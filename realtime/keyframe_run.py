@@ -38,6 +38,10 @@ def uses_keyframes(settings: Settings) -> bool:
     is_used = settings.keyframes is not None or settings.gatys is not None
     if is_used and (settings.style != Settings().style or settings.mix is not None):
         raise UsageError("--style and --mix do not go with key frames, which have their own style; leave them out")
+    if is_used and settings.resume:
+        raise UsageError(
+            "--resume is for jobs with a --style; with key frames leave it out: --keep-keyframes keeps what takes long"
+        )
     if not is_used and settings.carry != Settings().carry:
         raise UsageError(f"--carry {settings.carry} needs --keyframes DIR or --gatys PICTURE")
     needs_vgg = settings.gatys is not None or settings.carry != "flow"

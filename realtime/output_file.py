@@ -62,6 +62,11 @@ class OutputFile:
         self.part.unlink(missing_ok=True)
 
 
+def is_part(path: Path) -> bool:
+    """Return whether this is the name of a file that `OutputFile` writes before it takes its own."""
+    return path.name.startswith(".") and path.name.endswith(_PART_SUFFIX)
+
+
 def write_error(path: Path, error: Exception, reason: str) -> OutputError:
     """Return the error that tells why `path` could not be written; `reason` are the words of `error`."""
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

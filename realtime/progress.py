@@ -38,11 +38,12 @@ def summary(report: JobReport) -> str:
     """Return the last line of a job."""
     memory = f", peak memory {report.peak_memory_mb:.0f} MB" if report.peak_memory_mb is not None else ""
     reused = f" ({report.frames_reused} reused)" if report.frames_reused else ""
+    before = f" ({report.frames_before} of them before)" if report.frames_before else ""
     removed = report.coherence.flicker_removed if report.coherence is not None else None
     coherence = f"; flicker removed {100 * removed:.0f} %" if removed is not None else ""
     return (
-        f"{report.output}: {report.frames} frames{reused} in {report.run_s:.1f} s, {report.frames_per_s:.1f} fps; "
-        f"{report.engine}; {report.encoder}{memory}{coherence}"
+        f"{report.output}: {report.frames} frames{before}{reused} in {report.run_s:.1f} s, "
+        f"{report.frames_per_s:.1f} fps; {report.engine}; {report.encoder}{memory}{coherence}"
     )
 
 
@@ -62,11 +63,13 @@ class _PaceMeter:
         self._clock = clock
         self._started_s = self._measured_s = clock()
         self._frames_at_start: int | None = None
+        self._frames_before = 0
         self.frames_expected: int | None = None
 
-    def start(self, frames_expected: int | None) -> None:
+    def start(self, frames_expected: int | None, *, frames_before: int) -> None:
         self._started_s = self._measured_s = self._clock()
         self._frames_at_start = None
+        self._frames_before = frames_before
         self.frames_expected = frames_expected
 
     def measure(self, frames: int) -> _Pace | None:
@@ -74,7 +77,7 @@ class _PaceMeter:
         now_s = self._clock()
         is_due = now_s - self._measured_s >= self._interval_s
         if self._frames_at_start is None:
-            self._frames_at_start = 0
+            self._frames_at_start = self._frames_before
             if is_due:  # what came before the first frame, such as the motion of a whole clip, is no frame's time
                 self._started_s = self._measured_s = now_s
                 self._frames_at_start = frames
@@ -96,7 +99,14 @@ class NoProgress:
         pass
 
     def started(
-        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+        self,
+        *,
+        input_path: Path,
+        output_path: Path,
+        style: str,
+        engine: str,
+        frames_expected: int | None,
+        frames_before: int,
     ) -> None:
         pass
 
@@ -124,10 +134,18 @@ class LineProgress:
         self._say(f"{what} ...")
 
     def started(
-        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+        self,
+        *,
+        input_path: Path,
+        output_path: Path,
+        style: str,
+        engine: str,
+        frames_expected: int | None,
+        frames_before: int,
     ) -> None:
-        self._pace.start(frames_expected)
-        self._say(f"{input_path} -> {output_path}, {style}, {engine}")
+        self._pace.start(frames_expected, frames_before=frames_before)
+        going_on = f", going on after {frames_before} frames" if frames_before else ""
+        self._say(f"{input_path} -> {output_path}, {style}, {engine}{going_on}")
 
     def advanced(self, frames: int) -> None:
         pace = self._pace.measure(frames)
@@ -166,16 +184,29 @@ class BarProgress(LineProgress):
         self._bar: Any = None
 
     def started(
-        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+        self,
+        *,
+        input_path: Path,
+        output_path: Path,
+        style: str,
+        engine: str,
+        frames_expected: int | None,
+        frames_before: int,
     ) -> None:
         from tqdm import tqdm
 
         self.close()
         super().started(
-            input_path=input_path, output_path=output_path, style=style, engine=engine, frames_expected=frames_expected
+            input_path=input_path,
+            output_path=output_path,
+            style=style,
+            engine=engine,
+            frames_expected=frames_expected,
+            frames_before=frames_before,
         )
         self._bar = tqdm(
             total=frames_expected,
+            initial=frames_before,
             unit=" frames",
             file=self._stream,
             mininterval=BAR_INTERVAL_S,
@@ -213,9 +244,16 @@ class JsonProgress:
         self._say({"event": "preparing", "what": what})
 
     def started(
-        self, *, input_path: Path, output_path: Path, style: str, engine: str, frames_expected: int | None
+        self,
+        *,
+        input_path: Path,
+        output_path: Path,
+        style: str,
+        engine: str,
+        frames_expected: int | None,
+        frames_before: int,
     ) -> None:
-        self._pace.start(frames_expected)
+        self._pace.start(frames_expected, frames_before=frames_before)
         self._say(
             {
                 "event": "started",
@@ -224,6 +262,7 @@ class JsonProgress:
                 "style": style,
                 "engine": engine,
                 "frames_expected": frames_expected,
+                "frames_before": frames_before,
             }
         )
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from .color import SDR_TAGS
+from .container import output_format
 from .encoder import EncoderChoice, choose_encoder, default_codec, require_container
 from .errors import OutputError, StylizeError, UsageError
 from .frame import Frame
@@ -15,7 +16,7 @@ from .output_file import require_suffix
 from .overlay import letterbox
 from .sound_track import SoundTrack
 from .video_info import VideoInfo
-from .video_sink import VideoFileSink, output_format
+from .video_sink import VideoFileSink
 
 RECORDING_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 # Frames that may wait for an encoder that stumbles: half a second.

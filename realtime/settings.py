@@ -284,6 +284,7 @@ class Settings:
         help="any further option of the encoder; repeatable",
     )
     overwrite: bool = option(False, help="replace an existing output")
+    resume: bool = option(False, help="go on with a job that was stopped: what it made is kept in OUTPUT.unfinished")
 
 
 # The options of `stylize-image`.

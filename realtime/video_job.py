@@ -2,10 +2,15 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+from . import __version__
+from .container import FORMAT_OF_SUFFIX, output_format
+from .encoded_journal import EncodedJournal
 from .encoder import EncoderChoice, choose_encoder, default_codec, require_container
 from .errors import InputError, UsageError
 from .frame import Frame
@@ -21,8 +26,12 @@ from .smoothing_watch import SmoothingWatch
 from .split import Split
 from .stream_copy import StreamCopier
 from .style_choice import StyleChoice
-from .video_sink import FORMAT_OF_SUFFIX, VideoFileSink, output_format
+from .video_sink import VideoFileSink
 from .video_source import VideoFileSource
+
+# Frames before the first new one of a job that goes on which are painted again: what the smoother and the noise filter
+# remember of anything earlier is less than a ten thousandth.
+_WARM_UP_FRAMES = 48
 
 
 class VideoJobs:
@@ -45,6 +54,8 @@ class VideoJobs:
     ) -> None:
         if settings.start is not None and settings.end is not None and settings.end <= settings.start:
             raise UsageError(f"--end ({float(settings.end):g} s) must be after --start ({float(settings.start):g} s)")
+        if settings.resume and settings.measure:
+            raise UsageError("--measure needs all frames of a job in one run; leave out --resume")
         self._settings = settings
         self._controls = controls
         self._check_stop = check_stop
@@ -103,19 +114,40 @@ class VideoJobs:
                 notes: list[str] = []
                 with (
                     self._style.open(source, notes) as painter,
+                    self._journal(input_path, output_path, encoder) as journal,
                     VideoFileSink(
                         output_path,
                         info=split.described(source.info) if split is not None else source.info,
                         encoder=encoder,
                         copier=copier,
                         overwrite=settings.overwrite,
+                        journal=journal,
                     ) as sink,
                 ):
+                    frames_before = journal.frames if journal is not None else 0
                     return self._run_pipeline(
-                        source, sink, painter, split, encoder, output_path, listener, opened_s, notes
+                        source, sink, painter, split, encoder, output_path, listener, opened_s, notes, frames_before
                     )
             finally:
                 copier.close()
+
+    def _journal(
+        self, input_path: Path, output_path: Path, encoder: EncoderChoice
+    ) -> "EncodedJournal | nullcontext[None]":
+        """Open the journal of a job that is to be gone on with if it is stopped."""
+        if not self._settings.resume:
+            return nullcontext()
+        read = input_path.stat()
+        job: dict[str, Any] = {
+            "input": f"{read.st_size} bytes of {read.st_mtime_ns} ns",
+            **options_used(self._settings, self._controls),
+            "style files": self._style.sha256s,
+            "engine": self._style.engine,
+            "encoder": asdict(encoder),
+            "versions": {"stylecast": __version__, **versions()},
+        }
+        del job["overwrite"]
+        return EncodedJournal(output_path, job)
 
     def _run_pipeline(
         self,
@@ -128,6 +160,7 @@ class VideoJobs:
         listener: JobListener,
         opened_s: float,
         notes: list[str],
+        frames_before: int,
     ) -> JobReport:
         smoother = FlowSmoother()
         watch = SmoothingWatch(smoother, measure=self._settings.measure)
@@ -147,17 +180,23 @@ class VideoJobs:
             style=style.label,
             engine=style.engine + (f" ({style.reason})" if style.reason else ""),
             frames_expected=source.expected_frames(),
+            frames_before=frames_before,
         )
         started_s, started_cpu_s = self._clock(), time.process_time()
         end_s = Fraction(0)
+        frames_skipped = max(0, frames_before - _WARM_UP_FRAMES)
+        for _ in range(frames_skipped):
+            source.skip_frame()
+            self._check_stop()
 
         def on_frame(frame: Frame) -> None:
             nonlocal end_s
             end_s = frame.pts_s + frame.duration_s
-            listener.advanced(frame.index + 1)
+            if frame.index >= frames_before:
+                listener.advanced(frame.index + 1)
             self._check_stop()
 
-        frames = pipeline.run(on_frame)
+        frames = frames_skipped + pipeline.run(on_frame)
         if not frames:
             raise InputError(f"no frame of {source.path} could be decoded")
         sink.finish()
@@ -171,6 +210,7 @@ class VideoJobs:
             engine=style.engine,
             encoder=encoder.name,
             frames=frames,
+            frames_before=frames_before,
             duration_s=float(end_s),
             load_s=round(self._load_s + started_s - opened_s, 3),
             run_s=round(run_s, 3),

@@ -2,7 +2,6 @@
 
 import os
 from contextlib import suppress
-from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .color import ColorConverter
+from .container import TICKS_PER_S, muxer_options, output_format
+from .encoded_journal import EncodedJournal, EncodedPacket
 from .encoder import EncoderChoice, configure_stream
 from .errors import OutputError
 from .frame import Frame
 from .media import reason
-from .output_file import OutputFile, require_suffix, write_error
+from .output_file import OutputFile, write_error
 from .video_info import VideoInfo, orientation
 
 if TYPE_CHECKING:
@@ -29,48 +30,9 @@ if TYPE_CHECKING:
 
     from .media import AnyPacket
 
-# FFmpeg's muxer for each file suffix that can hold exact timestamps.
-FORMAT_OF_SUFFIX = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "matroska",
-    ".webm": "webm",
-    ".ts": "mpegts",
-}
-# Muxers whose ticks are coarser than some inputs'; what they do to timestamps is said to the user.
-_TICKS_PER_S = {"matroska": 1000, "webm": 1000, "mpegts": 90000}
-# By default FFmpeg shifts everything where the priming of AAC begins before 0, although both formats can say so.
-_EXACT_TIMES = {"avoid_negative_ts": "disabled"}
-_MUXER_OPTIONS = {
-    "mp4": {"movflags": "faststart"},
-    "mov": {"movflags": "faststart"},
-    "matroska": _EXACT_TIMES,
-    "webm": _EXACT_TIMES,
-    "mpegts": {"mpegts_copyts": "1", **_EXACT_TIMES},
-}
-# Fragments of a second, each of which plays without what follows, and bytes that do not wait in the muxer: what is on
-# the disk when the process is killed is a video.
-_FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "1000000"}
-_CLUSTERED = {**_EXACT_TIMES, "cluster_time_limit": "1000"}
-_RECORDING_OPTIONS = {"mp4": _FRAGMENTED, "mov": _FRAGMENTED, "matroska": _CLUSTERED, "webm": _CLUSTERED}
-# Neither do they wait for a microphone that has failed: for a second instead of ten.
-_ON_THE_DISK = {"flush_packets": "1", "max_interleave_delta": "1000000"}
-# FFmpeg's own, and what leaves room for hours in the 32 bits that old players read.
-_MOVIE_TIMESCALE_MIN, _MOVIE_TIMESCALE_MAX = 1000, 10_000_000
 _FORMATS_WITHOUT_DISPLAY_MATRIX = frozenset({"mpegts"})
 _CODECS_WITH_PIXEL_ASPECT = ("264", "265", "hevc", "mpeg", "ffv1")
 _CHROMA_HALVED_FORMATS = ("yuv420", "yuvj420", "nv12", "p010", "nv21")
-
-
-def output_format(path: Path) -> str:
-    """Return the muxer for an output path.
-
-    Raises:
-        UsageError: the suffix is not one of those that hold exact timestamps.
-    """
-    require_suffix(path, FORMAT_OF_SUFFIX)
-    return FORMAT_OF_SUFFIX[path.suffix.lower()]
 
 
 class Companions(Protocol):
@@ -101,6 +63,8 @@ class VideoFileSink:
     Everything is written to a hidden file beside `path`, which takes its name in `finish`; `close` without `finish`
     removes it. `copier` brings the other streams. A file that has the name by then is replaced only with `overwrite`.
     With `recording` everything is written to `path` itself, in pieces that play without an end, and stays there.
+    With a `journal` the file begins with what that holds, frames up to its last are left out, and what is encoded is
+    kept in it until the file is whole.
 
     Raises:
         OutputError: the file cannot be created or written (permissions, full disk, ...).
@@ -115,18 +79,19 @@ class VideoFileSink:
         copier: Companions | None,
         overwrite: bool,
         recording: bool = False,
+        journal: EncodedJournal | None = None,
     ) -> None:
         self.notes: list[str] = []
         self._file = OutputFile(path, overwrite=overwrite, in_place=recording)
-        self._is_recording = recording
         self._info = info
         self._pixel_format = encoder.pixel_format
         self._copier = copier
+        self._journal = journal
         self._format_name = output_format(path)
         self._durations: dict[int, int] = {}
         self._container: OutputContainer | None = None
         self._mirrored, self._rotation_quarters = _orientation(info, self._format_name)
-        self._coarse_ticks_per_s = _TICKS_PER_S.get(self._format_name)
+        self._coarse_ticks_per_s = TICKS_PER_S.get(self._format_name)
         # PyAV (18.1) cannot tell Matroska's muxer of them: they are kept only by codecs that write them themselves.
         self._squares_pixels = (
             self._format_name in ("matroska", "webm")
@@ -137,14 +102,23 @@ class VideoFileSink:
         self._converter = ColorConverter(info.color_tags, height=info.height)
         try:
             self._file.part.touch(exist_ok=False)
+            if journal is not None:
+                journal.enter_part(self._file.part)
             self._container = av.open(
                 "file:" + os.fspath(self._file.part),
                 "w",
                 format=self._format_name,
-                container_options=self._muxer_options(),
+                container_options=muxer_options(
+                    self._format_name,
+                    recording=recording,
+                    # The video's, which come first where not all of them can be exact.
+                    time_bases=[info.time_base, *(copier.time_bases() if copier is not None else [])],
+                ),
                 metadata_errors="replace",
             )
             self._stream = self._add_streams(self._container, encoder)
+            if journal is not None:
+                self._replay(journal, self._container)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             self.close()
             raise self._failure(error) from error
@@ -160,11 +134,16 @@ class VideoFileSink:
 
     def write(self, frame: Frame) -> None:
         container = self._open_container()
+        pts = round(frame.pts_s / self._info.time_base)
+        if self._journal is not None:
+            if self._journal.last_pts is not None and pts <= self._journal.last_pts:
+                return
+            self._journal.add_frame(pts)
         picture = self._converter.from_rgb(self._padded(frame.rgb), pixel_format=self._pixel_format)
         picture.time_base = self._info.time_base
-        picture.pts = round(frame.pts_s / self._info.time_base)
-        self._notice_rounding(picture.pts)
-        self._durations[picture.pts] = round(frame.duration_s / self._info.time_base)
+        picture.pts = pts
+        self._notice_rounding(pts)
+        self._durations[pts] = round(frame.duration_s / self._info.time_base)
         try:
             self._mux(self._stream.encode(picture), container)
         except (av.error.FFmpegError, OSError) as error:
@@ -183,16 +162,22 @@ class VideoFileSink:
             container.close()
             self._note_lost_tags(tags)
             self._file.take_name()
+            if self._journal is not None:
+                self._journal.remove()
         except (av.error.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
     def close(self) -> None:
         container, self._container = self._container, None
+        # The file is thrown away; why it could not be written has been raised by `write`.
+        expected = (av.error.FFmpegError, OSError, OutputError)
         try:
+            if container is not None and self._journal is not None:
+                with suppress(*expected):  # what waits in the encoder need not be made again
+                    self._mux(self._stream.encode(None), container)
             if container is not None:
-                container.close()
-        except (av.error.FFmpegError, OSError):
-            pass  # the file is thrown away; why it could not be written has been raised by `write`
+                with suppress(*expected):
+                    container.close()
         finally:
             self._file.close()
 
@@ -212,19 +197,6 @@ class VideoFileSink:
         lost = sorted(tag for tag in tags if tag.lower() not in kept and tag.lower().rpartition("-")[0] not in kept)
         if lost:
             self.notes.append(f"{self._format_name} cannot hold, and leaves out, the tags {', '.join(lost)}; .mkv can")
-
-    def _muxer_options(self) -> dict[str, str]:
-        options = _MUXER_OPTIONS[self._format_name]
-        if self._is_recording:
-            return {**_RECORDING_OPTIONS.get(self._format_name, options), **_ON_THE_DISK}
-        if self._format_name not in ("mp4", "mov"):
-            return options
-        # The start of each stream is stored in ticks of the movie, by default milliseconds.
-        time_bases = [self._info.time_base, *(self._copier.time_bases() if self._copier is not None else [])]
-        ticks_per_s = lcm(*(time_base.denominator for time_base in time_bases))
-        if ticks_per_s > _MOVIE_TIMESCALE_MAX:
-            ticks_per_s = self._info.time_base.denominator
-        return {**options, "movie_timescale": str(max(ticks_per_s, _MOVIE_TIMESCALE_MIN))}
 
     def _open_container(self) -> "OutputContainer":
         if self._container is None:
@@ -267,9 +239,24 @@ class VideoFileSink:
             duration = self._durations.pop(packet.pts, None) if packet.pts is not None else None
             if duration is not None:
                 packet.duration = duration
-            if self._copier is not None and packet.dts is not None:
-                self._copier.copy_until(packet.dts * (packet.time_base or self._info.time_base), container)
-            container.mux(packet)
+            if self._journal is not None and packet.pts is not None and packet.dts is not None:
+                is_key = packet.is_keyframe
+                kept = EncodedPacket(packet.pts, packet.dts, packet.duration or 0, is_key, bytes(packet))
+                self._journal.add_packet(kept)
+            self._put(packet, container)
+
+    def _replay(self, journal: EncodedJournal, container: "OutputContainer") -> None:
+        for kept in journal.packets():
+            packet = av.Packet(kept.data)
+            packet.stream, packet.time_base = self._stream, self._info.time_base
+            packet.pts, packet.dts, packet.duration = kept.pts, kept.dts, kept.duration
+            packet.is_keyframe = kept.is_keyframe
+            self._put(packet, container)
+
+    def _put(self, packet: "AnyPacket", container: "OutputContainer") -> None:
+        if self._copier is not None and packet.dts is not None:
+            self._copier.copy_until(packet.dts * (packet.time_base or self._info.time_base), container)
+        container.mux(packet)
 
     def _coded_size(self, width: int, height: int) -> tuple[int, int]:
         if self._rotation_quarters % 2:

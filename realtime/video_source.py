@@ -78,6 +78,7 @@ class VideoFileSource:
         self._converter = ColorConverter(self.info.color_tags, height=self.info.height)
         # One for all: what has been decoded cannot be decoded again.
         self._timed = self._with_times()
+        self._index = 0  # of the next frame
         self._frames = self._read_frames()
 
     def __enter__(self) -> "VideoFileSource":
@@ -118,18 +119,22 @@ class VideoFileSource:
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(f"a picture of {self.path} is damaged: {error}") from error
 
+    def skip_frame(self) -> None:
+        """Leave out the next frame, if there is one: it is decoded, but not converted."""
+        if next(self._timed, None) is not None:
+            self._index += 1
+
     def _read_frames(self) -> Iterator[Frame]:
-        index = 0
         for picture, pts_s, duration_s in self._timed:
             try:
                 rgb = self.to_rgb(picture)
             except InputError:
                 self.corrupt_packets += 1
                 continue
-            yield Frame(rgb, pts_s, duration_s, index)
-            index += 1
-        if index < self._frames_promised:
-            self._note(f"the file promises {self._frames_promised} frames but only {index} could be decoded")
+            yield Frame(rgb, pts_s, duration_s, self._index)
+            self._index += 1
+        if self._index < self._frames_promised:
+            self._note(f"the file promises {self._frames_promised} frames but only {self._index} could be decoded")
 
     def _with_times(self) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
         last_pts_s: Fraction | None = None

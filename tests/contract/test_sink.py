@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from realtime.color import SDR_TAGS
+from realtime.container import FORMAT_OF_SUFFIX
 from realtime.encoder import EncoderChoice
 from realtime.errors import OutputError, UsageError
 from realtime.frame import Frame
 from realtime.video_info import VideoInfo
-from realtime.video_sink import FORMAT_OF_SUFFIX, VideoFileSink
+from realtime.video_sink import VideoFileSink
 from tests.media import SIZE, numbered, read_frames, read_number
 
 X264 = EncoderChoice("libx264", {"preset": "ultrafast"}, "yuv420p")

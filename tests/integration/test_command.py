@@ -39,13 +39,27 @@ def test_one_bad_file_does_not_stop_a_batch(
     assert "FAILED" in table[2]
 
 
-def test_a_folder_with_one_video_goes_into_a_new_folder(tmp_path: Path, identity_style: Path) -> None:
+def test_a_folder_with_one_video_goes_into_a_new_folder_and_goes_on_when_run_again(
+    tmp_path: Path, identity_style: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "in").mkdir()
     write_clip(tmp_path / "in" / "a.mp4", audio=False)
+    report = tmp_path / "report.json"
+    command = [str(tmp_path / "in"), str(tmp_path / "out"), *_options(identity_style), "--report", str(report)]
 
-    assert main([str(tmp_path / "in"), str(tmp_path / "out"), *_options(identity_style), "--progress", "none"]) == 0
+    assert main([*command, "--progress", "none"]) == 0
 
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.mp4"]
+    made = (tmp_path / "out" / "a.mp4").read_bytes()
+    write_clip(tmp_path / "in" / "b.mp4", audio=False)
+
+    assert main([*command, "--progress", "none"]) == 0
+
+    assert (tmp_path / "out" / "a.mp4").read_bytes() == made
+    assert "skipped" in capsys.readouterr().err.splitlines()[-2]
+    skipped, done = json.loads(report.read_text())
+    assert skipped == {"input": str(tmp_path / "in" / "a.mp4"), "skipped": str(tmp_path / "out" / "a.mp4")}
+    assert done["frames"] == 10
 
 
 def test_options_may_stand_between_the_paths(tmp_path: Path, identity_style: Path) -> None:

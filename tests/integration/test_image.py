@@ -120,6 +120,11 @@ def test_folder_goes_into_a_folder_and_one_bad_file_does_not_stop_it(
 
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.jpg", "c.png"]
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"{Path('in/b.png')}: FAILED: ")
+    (folder / "in" / "b.png").unlink()
+
+    assert _run("in", "out", style=invert_style) == 0
+
+    assert f"{Path('in/a.jpg')}: skipped: {Path('out/a.jpg')} exists" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

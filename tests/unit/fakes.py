@@ -27,6 +27,7 @@ def job_report(**changes: Any) -> JobReport:
         engine="a fake engine",
         encoder="libx264",
         frames=50,
+        frames_before=0,
         duration_s=2.0,
         load_s=0.1,
         run_s=4.0,

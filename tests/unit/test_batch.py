@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from realtime.batch import PICTURES, VIDEO_SUFFIXES, BatchResult, plan_batch, result_table, run_batch
+from realtime.container import FORMAT_OF_SUFFIX
 from realtime.errors import InputError, OutputError, UsageError
 from realtime.job_report import JobReport
-from realtime.video_sink import FORMAT_OF_SUFFIX
 
 from .fakes import job_report
 
@@ -151,9 +151,9 @@ class FakeJobs:
         return job_report(frames=1, run_s=1.0, output=str(output_path))
 
 
-def _run(jobs: FakeJobs, folder: Path, names: str) -> list[BatchResult[JobReport]]:
+def _run(jobs: FakeJobs, folder: Path, names: str, *, overwrite: bool = False) -> list[BatchResult[JobReport]]:
     pairs = [(Path(f"{name}.mp4"), folder / f"{name}.mp4") for name in names]
-    return run_batch(jobs.run, pairs)
+    return run_batch(jobs.run, pairs, overwrite=overwrite)
 
 
 def test_error_ends_its_own_job_only(tmp_path: Path) -> None:
@@ -172,6 +172,27 @@ def test_interrupt_ends_the_batch(tmp_path: Path) -> None:
         _run(jobs, tmp_path, "abc")
 
     assert jobs.ran == ["a.mp4", "b.mp4"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_there_is_skipped_unless_overwritten(overwrite: bool, tmp_path: Path) -> None:
+    (tmp_path / "b.mp4").touch()
+    jobs = FakeJobs({})
+
+    results = _run(jobs, tmp_path, "abc", overwrite=overwrite)
+
+    assert jobs.ran == (["a.mp4", "b.mp4", "c.mp4"] if overwrite else ["a.mp4", "c.mp4"])
+    assert all(result.error is None for result in results)
+    assert [result.report is not None for result in results] == [True, overwrite, True]
+
+
+def test_an_output_that_is_the_input_is_the_jobs_to_refuse(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
+    jobs = FakeJobs({})
+
+    run_batch(jobs.run, [(tmp_path / "a.mp4", tmp_path / "a.mp4")], overwrite=False)
+
+    assert jobs.ran == ["a.mp4"]
 
 
 def test_output_folder_is_made(tmp_path: Path) -> None:
@@ -200,6 +221,7 @@ def test_table_has_a_line_for_each_input() -> None:
             result("a.mp4", report=job_report(frames=1234, run_s=10.0, output="out/a.mp4")),
             result("long name.mp4", error=InputError("it is empty (0 bytes)")),
             result("c.mp4", error=KeyError("two\nlines")),
+            result("d.mp4"),
         ]
     )
 
@@ -208,4 +230,5 @@ def test_table_has_a_line_for_each_input() -> None:
         f"a.mp4            1234  123.4  ok: {Path('out/a.mp4')}",
         "long name.mp4       -      -  FAILED: it is empty (0 bytes)",
         "c.mp4               -      -  FAILED: unexpected KeyError: 'two\\nlines'",
+        f"d.mp4               -      -  skipped: {Path('out/d.mp4')} exists; --overwrite replaces it",
     ]

@@ -37,13 +37,14 @@ class Terminal(io.StringIO):
         return True
 
 
-def _start(listener: JobListener, frames_expected: int | None = 50) -> None:
+def _start(listener: JobListener, frames_expected: int | None = 50, *, frames_before: int = 0) -> None:
     listener.started(
         input_path=Path("in.mp4"),
         output_path=Path("out.mp4"),
         style="great-wave",
         engine="a fake engine",
         frames_expected=frames_expected,
+        frames_before=frames_before,
     )
 
 
