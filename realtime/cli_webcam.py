@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .allocator import keep_few_arenas
-from .command import Interrupts, make_parser, require_side_file, run_command, say, write_side_file
+from .command import EXIT_FAILED, Interrupts, make_parser, require_side_file, run_command, say, write_side_file
 from .errors import UsageError
 from .live_keys import KEYS
 from .live_settings import LiveControls, LiveSettings
@@ -119,7 +119,10 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             if recorded is not None:
                 say(f"recorded {recorded}, {recording_s or 0:.1f} s")
             say(_summary(status))
-    return 1 if settings.record is not None and session.recording_fault else 0
+    has_failed = settings.record is not None and bool(session.recording_fault)
+    # A page may well end before somebody has opened it.
+    is_without_picture = status.frames == 0 and browser_camera is None
+    return EXIT_FAILED if has_failed or is_without_picture else 0
 
 
 class _Watch:

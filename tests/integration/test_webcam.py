@@ -134,7 +134,7 @@ def test_a_camera_that_is_not_there_is_told_and_waited_for(
     if sys.platform == "linux" and Path("/dev/video77").exists():
         pytest.skip("there is such a camera")
 
-    assert _run("77", "--seconds", "2", style=identity_style) == 0
+    assert _run("77", "--seconds", "2", style=identity_style) == 1
     if sys.platform == "linux":
         assert "camera 77 is not there; plug it in" in capsys.readouterr().err
 
