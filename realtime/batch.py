@@ -120,8 +120,8 @@ def run_batch(
 ) -> list[BatchResult[Report]]:
     """Run all jobs in order; an error ends its own job only.
 
-    Without `overwrite`, inputs whose output is there already are skipped: it is whole, since outputs get their names
-    last, so that a folder that was interrupted goes on where it was.
+    Without `overwrite`, inputs whose output is there already are skipped, so that a folder that was interrupted goes on
+    where it was: outputs get their names last, when they are whole.
 
     Raises:
         OutputError: the output folder cannot be made.
@@ -133,7 +133,7 @@ def run_batch(
             raise OutputError(f"cannot create the output folder {folder}: {error.strerror}") from error
     results: list[BatchResult[Report]] = []
     for input_path, output_path in pairs:
-        if not overwrite and output_path.is_file() and not _is_same(input_path, output_path):
+        if not overwrite and _is_made(input_path, output_path):
             results.append(BatchResult(input_path, output_path, None, None))
             continue
         try:
@@ -170,8 +170,10 @@ def error_text(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _is_same(input_path: Path, output_path: Path) -> bool:
-    return input_path.exists() and output_path.samefile(input_path)
+def _is_made(input_path: Path, output_path: Path) -> bool:
+    """Return whether there is an output; the job itself tells what is wrong with its paths."""
+    is_there = input_path.is_file() and output_path.is_file() and not output_path.samefile(input_path)
+    return is_there and output_path.stat().st_size > 0
 
 
 def _output_name(path: Path, kind: MediaKind) -> str:

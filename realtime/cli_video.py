@@ -88,7 +88,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         raise UsageError("--keyframes and --gatys are for one input and one output file at a time")
     with ExitStack() as stack:
         if settings.resume:
-            stack.enter_context(_hint_at_what_is_kept())
+            stack.enter_context(_hint_at_what_is_kept([target for _, target in pairs]))
         progress = stack.enter_context(closing(make_listener(options.progress)))
         jobs: KeyframeRun | VideoJobs
         if with_keyframes:
@@ -118,11 +118,15 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
 
 
 @contextmanager
-def _hint_at_what_is_kept() -> Iterator[None]:
+def _hint_at_what_is_kept(outputs: list[Path]) -> Iterator[None]:
+    from .encoded_journal import journal_path
+
     try:
         yield
-    except KeyboardInterrupt:
-        say("what has been made is kept; the same command goes on from there")
+    except BaseException as error:
+        kept = [path for path in map(journal_path, outputs) if path.exists()]
+        if kept and not isinstance(error, UsageError):
+            say(f"what has been made is kept in {kept[0]}; the same command goes on from there")
         raise
 
 

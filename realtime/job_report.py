@@ -20,10 +20,10 @@ _LIBRARIES = ("av", "numba", "numpy", "onnxruntime", "onnxruntime-gpu", "opencv-
 class JobReport:
     """What a finished job did. Times are wall-clock seconds; `load_s` (model and files) is not part of `run_s`.
 
-    `frames_before` of the `frames` were made by an earlier run that was stopped, of which the other figures tell
-    nothing. `frames_reused` of them took over the result of the frame before, which looked the same. `cuts` are where
-    the smoother began anew; `coherence` is there only if it was to be measured. `style_pictures` are the paths that an
-    any-style model painted after, each with its share of the mix.
+    `frames_before` of the `frames` were made by an earlier run that was stopped. `frames_reused` of those that this run
+    saw took over the result of the frame before, which looked the same. `cuts` are where the smoother began anew;
+    `coherence` is there only if it was to be measured. `style_pictures` are the paths that an any-style model painted
+    after, each with its share of the mix.
     """
 
     input: str
@@ -62,6 +62,10 @@ class JobReport:
 
 class JobListener(Protocol):
     """Hears how jobs go, one after another; called in the thread of the job."""
+
+    def preparing(self, what: str) -> None:
+        """Hear what is done before there is a frame, where that takes seconds or more."""
+        ...
 
     def started(
         self,

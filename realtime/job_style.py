@@ -1,6 +1,5 @@
 """What a file job paints with: a network, or key frames that are carried."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -17,10 +16,7 @@ from .video_source import VideoFileSource
 
 
 class JobStyle(Protocol):
-    """Gives each job its painter. `name` is for the report, `label` and `engine` (with `reason`) for people.
-
-    `sha256s` are of the files that it paints with.
-    """
+    """Gives each job its painter. `name` is for the report, `label` and `engine` (with `reason`) for people."""
 
     name: str
     label: str
@@ -28,7 +24,6 @@ class JobStyle(Protocol):
     engine: str
     reason: str
     smooths: bool
-    sha256s: tuple[str, ...]
 
     def open(self, source: VideoFileSource, notes: list[str]) -> AbstractContextManager[Painter]:
         """Make a painter for the frames of `source`; what the user should know is added to `notes`."""
@@ -49,8 +44,6 @@ class NetworkStyle:
         self.name, self.label = choice.model.name, choice.label
         self.pictures = tuple(zip(map(str, choice.pictures), choice.shares, strict=True))
         self.engine, self.reason = self._loaded.engine.description, self._loaded.engine.reason
-        files = (choice.model.path, *choice.pictures)
-        self.sha256s = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
 
     @contextmanager
     def open(self, source: VideoFileSource, notes: list[str]) -> Iterator[Painter]:
@@ -68,7 +61,6 @@ class KeyframeStyle:
     name = "keyframes"
     pictures: tuple[tuple[str, float], ...] = ()
     engine, reason = "optical flow (DIS) and patches", ""
-    sha256s: tuple[str, ...] = ()
     # What is carried along the motion does not flicker.
     smooths = False
 

@@ -176,7 +176,7 @@ class _Trial:
     """Tells a listener how a job goes whose end is not the end."""
 
     def __init__(self, listener: JobListener) -> None:
-        self.started, self.advanced = listener.started, listener.advanced
+        self.preparing, self.started, self.advanced = listener.preparing, listener.started, listener.advanced
         self.failed, self.close = listener.failed, listener.close
 
     def finished(self, report: JobReport) -> None:

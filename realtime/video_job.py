@@ -3,17 +3,16 @@
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-from . import __version__
 from .container import FORMAT_OF_SUFFIX, output_format
 from .encoded_journal import EncodedJournal
 from .encoder import EncoderChoice, choose_encoder, default_codec, require_container
 from .errors import InputError, UsageError
 from .frame import Frame
+from .job_identity import job_identity
 from .job_report import JobListener, JobReport, options_used, versions
 from .job_style import JobStyle, KeyframeStyle, NetworkStyle
 from .meters import peak_memory_mb
@@ -22,16 +21,17 @@ from .painter import Painter
 from .pipeline import STAGES, FilePipeline
 from .settings import Controls, Settings
 from .smoother import FlowSmoother
-from .smoothing_watch import SmoothingWatch
+from .smoothing_watch import CutSeen, SmoothingWatch
 from .split import Split
 from .stream_copy import StreamCopier
 from .style_choice import StyleChoice
 from .video_sink import VideoFileSink
 from .video_source import VideoFileSource
 
-# Frames before the first new one of a job that goes on which are painted again: what the smoother and the noise filter
-# remember of anything earlier is less than a ten thousandth.
-_WARM_UP_FRAMES = 48
+# A job that goes on paints its scene again from the beginning, as long as that is no more frames than this: what
+# smoother, noise filter and repeats remember begins anew with a scene, and only in a shot that has stood still do they
+# remember more than some fifty frames.
+_WARM_UP_FRAMES_MAX = 500
 
 
 class VideoJobs:
@@ -59,6 +59,7 @@ class VideoJobs:
         self._settings = settings
         self._controls = controls
         self._check_stop = check_stop
+        self._choice = style if isinstance(style, StyleChoice) else None
         self._encoders: dict[str, EncoderChoice] = {}
         self._clock: Callable[[], float] = time.perf_counter
         started_s = self._clock()
@@ -113,8 +114,8 @@ class VideoJobs:
                 split = Split.of(settings.split, source.info) if settings.split is not None else None
                 notes: list[str] = []
                 with (
+                    self._journal(input_path, output_path, encoder, listener) as journal,
                     self._style.open(source, notes) as painter,
-                    self._journal(input_path, output_path, encoder) as journal,
                     VideoFileSink(
                         output_path,
                         info=split.described(source.info) if split is not None else source.info,
@@ -124,30 +125,25 @@ class VideoJobs:
                         journal=journal,
                     ) as sink,
                 ):
-                    frames_before = journal.frames if journal is not None else 0
                     return self._run_pipeline(
-                        source, sink, painter, split, encoder, output_path, listener, opened_s, notes, frames_before
+                        source, sink, painter, split, encoder, output_path, listener, opened_s, notes, journal
                     )
             finally:
                 copier.close()
 
     def _journal(
-        self, input_path: Path, output_path: Path, encoder: EncoderChoice
+        self, input_path: Path, output_path: Path, encoder: EncoderChoice, listener: JobListener
     ) -> "EncodedJournal | nullcontext[None]":
         """Open the journal of a job that is to be gone on with if it is stopped."""
-        if not self._settings.resume:
+        if not self._settings.resume or self._choice is None:
             return nullcontext()
-        read = input_path.stat()
-        job: dict[str, Any] = {
-            "input": f"{read.st_size} bytes of {read.st_mtime_ns} ns",
-            **options_used(self._settings, self._controls),
-            "style files": self._style.sha256s,
-            "engine": self._style.engine,
-            "encoder": asdict(encoder),
-            "versions": {"stylecast": __version__, **versions()},
-        }
-        del job["overwrite"]
-        return EncodedJournal(output_path, job)
+        identity = job_identity(
+            input_path, self._choice, self._settings, self._controls, engine=self._style.engine, encoder=encoder
+        )
+        journal = EncodedJournal(output_path, identity)
+        if journal.frames_kept:
+            listener.preparing(f"going over the {journal.frames_kept} frames of {output_path} that are made")
+        return journal
 
     def _run_pipeline(
         self,
@@ -160,20 +156,18 @@ class VideoJobs:
         listener: JobListener,
         opened_s: float,
         notes: list[str],
-        frames_before: int,
+        journal: EncodedJournal | None,
     ) -> JobReport:
         smoother = FlowSmoother()
         watch = SmoothingWatch(smoother, measure=self._settings.measure)
         style = self._style
-        pipeline = FilePipeline(
-            source,
-            painter,
-            smoother,
-            sink,
-            controls=self._controls if style.smooths else replace(self._controls, smoothing=0.0),
-            split=split,
-            on_smoothed=watch.see,
-        )
+        controls = self._controls if style.smooths else replace(self._controls, smoothing=0.0)
+        pipeline = FilePipeline(source, painter, smoother, sink, controls=controls, split=split, on_smoothed=watch.see)
+        frames_before = journal.frames_kept if journal is not None else 0
+        cuts_before = [CutSeen(*cut) for cut in journal.cuts] if journal is not None else []
+        for _ in range(_frames_to_skip(journal, smoothing=controls.smoothing)):
+            source.skip_frame()
+            self._check_stop()
         listener.started(
             input_path=source.path,
             output_path=output_path,
@@ -184,19 +178,24 @@ class VideoJobs:
         )
         started_s, started_cpu_s = self._clock(), time.process_time()
         end_s = Fraction(0)
-        frames_skipped = max(0, frames_before - _WARM_UP_FRAMES)
-        for _ in range(frames_skipped):
-            source.skip_frame()
-            self._check_stop()
+        frames = frames_before
+        cuts_entered = 0
 
         def on_frame(frame: Frame) -> None:
-            nonlocal end_s
+            nonlocal end_s, frames, started_s, started_cpu_s, cuts_entered
             end_s = frame.pts_s + frame.duration_s
-            if frame.index >= frames_before:
-                listener.advanced(frame.index + 1)
+            if frame.index < frames_before:  # painted for what is remembered of it
+                started_s, started_cpu_s = self._clock(), time.process_time()
+            else:
+                frames = frame.index + 1
+                listener.advanced(frames)
+            if journal is not None:
+                for cut in watch.cuts[cuts_entered:]:
+                    journal.enter_cut(cut.frame, cut.time_s)
+                    cuts_entered += 1
             self._check_stop()
 
-        frames = frames_skipped + pipeline.run(on_frame)
+        pipeline.run(on_frame)
         if not frames:
             raise InputError(f"no frame of {source.path} could be decoded")
         sink.finish()
@@ -220,7 +219,7 @@ class VideoJobs:
             corrupt_packets=source.corrupt_packets,
             repaired_timestamps=source.repaired_timestamps,
             frames_reused=pipeline.frames_reused,
-            cuts=tuple(watch.cuts),
+            cuts=(*cuts_before, *(cut for cut in watch.cuts if cut.frame >= frames_before)),
             coherence=watch.coherence(),
             options=options_used(self._settings, self._controls),
             versions=versions(),
@@ -240,3 +239,14 @@ class VideoJobs:
             )
         require_container(self._encoders[codec], container)
         return self._encoders[codec]
+
+
+def _frames_to_skip(journal: EncodedJournal | None, *, smoothing: float) -> int:
+    """Return how many frames need not be painted again for what is remembered of them; at least one is."""
+    if journal is None or not journal.frames_kept:
+        return 0
+    last = journal.frames_kept - 1
+    if smoothing == 0:
+        return last
+    scene_begin = journal.cuts[-1][0] if journal.cuts else 0
+    return min(last, max(scene_begin, journal.frames_kept - _WARM_UP_FRAMES_MAX))

@@ -87,6 +87,7 @@ class VideoFileSink:
         self._pixel_format = encoder.pixel_format
         self._copier = copier
         self._journal = journal
+        self._last_dts: int | None = None
         self._format_name = output_format(path)
         self._durations: dict[int, int] = {}
         self._container: OutputContainer | None = None
@@ -138,7 +139,7 @@ class VideoFileSink:
         if self._journal is not None:
             if self._journal.last_pts is not None and pts <= self._journal.last_pts:
                 return
-            self._journal.add_frame(pts)
+            self._journal.enter_frame(pts)
         picture = self._converter.from_rgb(self._padded(frame.rgb), pixel_format=self._pixel_format)
         picture.time_base = self._info.time_base
         picture.pts = pts
@@ -169,15 +170,11 @@ class VideoFileSink:
 
     def close(self) -> None:
         container, self._container = self._container, None
-        # The file is thrown away; why it could not be written has been raised by `write`.
-        expected = (av.error.FFmpegError, OSError, OutputError)
         try:
-            if container is not None and self._journal is not None:
-                with suppress(*expected):  # what waits in the encoder need not be made again
-                    self._mux(self._stream.encode(None), container)
             if container is not None:
-                with suppress(*expected):
-                    container.close()
+                container.close()
+        except (av.error.FFmpegError, OSError):
+            pass  # the file is thrown away; why it could not be written has been raised by `write`
         finally:
             self._file.close()
 
@@ -240,13 +237,16 @@ class VideoFileSink:
             if duration is not None:
                 packet.duration = duration
             if self._journal is not None and packet.pts is not None and packet.dts is not None:
+                # An encoder begun anew may go back behind the last packet that is kept, by as much as it reorders.
+                packet.dts = max(packet.dts, self._last_dts + 1) if self._last_dts is not None else packet.dts
                 is_key = packet.is_keyframe
                 kept = EncodedPacket(packet.pts, packet.dts, packet.duration or 0, is_key, bytes(packet))
-                self._journal.add_packet(kept)
+                self._journal.enter_packet(kept)
             self._put(packet, container)
 
     def _replay(self, journal: EncodedJournal, container: "OutputContainer") -> None:
-        for kept in journal.packets():
+        for kept in journal.packets_kept():
+            self._notice_rounding(kept.pts)
             packet = av.Packet(kept.data)
             packet.stream, packet.time_base = self._stream, self._info.time_base
             packet.pts, packet.dts, packet.duration = kept.pts, kept.dts, kept.duration
@@ -254,6 +254,7 @@ class VideoFileSink:
             self._put(packet, container)
 
     def _put(self, packet: "AnyPacket", container: "OutputContainer") -> None:
+        self._last_dts = packet.dts
         if self._copier is not None and packet.dts is not None:
             self._copier.copy_until(packet.dts * (packet.time_base or self._info.time_base), container)
         container.mux(packet)

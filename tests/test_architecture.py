@@ -39,7 +39,7 @@ LAYERS = (
     ("live_loop",),
     ("live_session", "live_input"),
     ("live_window", "live_feed"),
-    ("job_report",),
+    ("job_report", "job_identity"),
     ("video_job", "picture_job", "compare", "bench", "doctor", "carry_choice", "child_command"),
     ("keyframe_painting",),
     ("keyframe_run",),

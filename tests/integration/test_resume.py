@@ -1,9 +1,11 @@
 """`--resume`: a job that was stopped, by whatever, goes on to the file that it would have made."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from realtime import encoded_journal
 from realtime.cli_video import main
-from realtime.errors import UsageError
+from realtime.encoded_journal import journal_path
+from realtime.errors import OutputError, UsageError
 from realtime.progress import NoProgress
 from realtime.settings import Controls, Settings
+from realtime.stream_copy import StreamCopier
 from realtime.style_choice import choose_style
 from realtime.video_job import VideoJobs
 from realtime.video_source import VideoFileSource
@@ -111,14 +114,14 @@ def test_a_job_that_was_stopped_twice_ends_as_one_that_was_not(
 def test_encoders_that_look_ahead_lose_no_frame(
     suffix: str, codec: str, audio: bool, tmp_path: Path, identity_style: Path
 ) -> None:
-    source = write_clip(tmp_path / "in.mp4", frames=60, size=(128, 96), audio=audio)
+    source = write_clip(tmp_path / "in.mp4", frames=120, size=(128, 96), audio=audio)
     options = {"codec": codec, "crf": None, "pix_fmt": None, "resume": True}
 
     with pytest.raises(KeyboardInterrupt):
-        _run(source, tmp_path / f"out{suffix}", identity_style, stop_after=40, **options)
+        _run(source, tmp_path / f"out{suffix}", identity_style, stop_after=110, **options)
     report = _run(source, tmp_path / f"out{suffix}", identity_style, **options)
 
-    assert numbers(tmp_path / f"out{suffix}") == list(range(60))
+    assert numbers(tmp_path / f"out{suffix}") == list(range(120))
     assert report.frames_before > 20
 
 
@@ -159,32 +162,129 @@ def test_another_strength_is_refused_and_nothing_is_lost(
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         _run(clip, tmp_path / "out.mp4", identity_style, stop_after=STOPPED_AT, resume=True)
-    before = (tmp_path / "out.mp4.unfinished").read_bytes()
 
     arguments = ["--style", str(identity_style), "--resume", "--crf", "1", "--pix-fmt", "yuv444p"]
     code = main([str(clip), str(tmp_path / "out.mp4"), *arguments, "--engine", "onnxruntime", "--device", "cpu"])
 
     assert code == 2
-    assert "is of another job: crf (was 0, is 1)" in capsys.readouterr().err
-    assert (tmp_path / "out.mp4.unfinished").read_bytes() == before
-    assert not (tmp_path / "out.mp4").exists()
+    assert "is of another job: encoder (was" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["out.mp4.unfinished"]
+    assert _run(clip, tmp_path / "out.mp4", identity_style, resume=True).frames_before > STOPPED_AT // 2
 
 
 def test_a_job_that_cannot_be_finished_keeps_what_it_made(
     clip: Path, tmp_path: Path, identity_style: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoded_journal.EncodedJournal, "remove", _full_disk)
-    with pytest.raises(Exception, match="No space left"):
-        _run(clip, tmp_path / "out.mp4", identity_style, resume=True)
-    monkeypatch.undo()
-    (tmp_path / "out.mp4").unlink(missing_ok=True)
+    def full_disk(copier: object, output: object) -> None:
+        raise OSError(28, "No space left on device")
 
-    assert _run(clip, tmp_path / "out.mp4", identity_style, resume=True).frames_before == FRAMES
+    with monkeypatch.context() as patch:
+        patch.setattr(StreamCopier, "copy_rest", full_disk)
+        with pytest.raises(OutputError, match="the disk is full"):
+            _run(clip, tmp_path / "out.mp4", identity_style, resume=True)
+
+    assert os.listdir(tmp_path) == ["out.mp4.unfinished"]
+    report = _run(clip, tmp_path / "out.mp4", identity_style, resume=True)
+    assert (report.frames_before, report.frames) == (FRAMES, FRAMES)
+    assert report.duration_s == FRAMES / 25
     assert len(read_frames(tmp_path / "out.mp4")) == FRAMES
 
 
-def _full_disk(journal: object) -> None:
-    raise OSError(28, "No space left on device")
+def test_times_go_on_where_frames_are_missing_behind_the_seam(tmp_path: Path, identity_style: Path) -> None:
+    """An encoder that reorders begins by as much before its first frame as its first frames lie apart."""
+    pts = [*range(30), *range(60, 90)]
+    source = write_clip(tmp_path / "in.mp4", pts=pts)
+    options = {"encoder_options": (("bf", "3"),), "resume": True}
+
+    for after in (29, 30, 31):
+        output = tmp_path / f"{after}.mp4"
+        with pytest.raises(KeyboardInterrupt):
+            _run(source, output, identity_style, stop_after=after, **options)
+        _run(source, output, identity_style, **options)
+
+        assert [frame.pts_s * 25 for frame in read_frames(output)] == pts
+
+
+@pytest.mark.parametrize("kept", [17, 18, 19, 20, 21])
+def test_a_journal_that_ends_within_a_group_of_reordered_frames(
+    kept: int, tmp_path: Path, identity_style: Path
+) -> None:
+    source, output = write_clip(tmp_path / "in.mp4", frames=40, size=(128, 96)), tmp_path / "out.mp4"
+    with pytest.raises(KeyboardInterrupt):
+        _run(source, output, identity_style, stop_after=39, resume=True, crf=20, pix_fmt=None)
+    with closing(sqlite3.connect(journal_path(output))) as journal:
+        journal.execute("DELETE FROM packets WHERE number >= ?", [kept])
+        journal.commit()
+
+    report = _run(source, output, identity_style, resume=True, crf=20, pix_fmt=None)
+
+    assert kept - 4 < report.frames_before <= kept
+    assert numbers(output) == list(range(40))
+
+
+def test_a_still_picture_goes_on_as_it_stood(tmp_path: Path, invert_style: Path) -> None:
+    """What is reused and what is remembered of a picture that stands still may be of any time before."""
+
+    def brightening(number: int, size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        return (_moving(0, size) // 2 + min(number, 40)).astype(np.uint8)
+
+    source = write_clip(tmp_path / "in.mp4", frames=150, size=(96, 64), picture=brightening, options={"qp": "0"})
+    _run(source, tmp_path / "whole.mp4", invert_style)
+    with pytest.raises(KeyboardInterrupt):
+        _run(source, tmp_path / "made.mp4", invert_style, stop_after=130, resume=True)
+
+    report = _run(source, tmp_path / "made.mp4", invert_style, resume=True)
+
+    assert report.frames_before > 100
+    for one, other in zip(read_frames(tmp_path / "made.mp4"), read_frames(tmp_path / "whole.mp4"), strict=True):
+        assert np.abs(one.rgb.astype(int) - other.rgb).max() <= 1
+
+
+def test_cuts_before_and_behind_the_seam_are_reported_once(tmp_path: Path, identity_style: Path) -> None:
+    def scenes(number: int, size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        texture = np.random.default_rng(number // 20).integers(0, 256, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
+        return np.kron(texture, np.ones((8, 8, 1), dtype=np.uint8))
+
+    source = write_clip(tmp_path / "in.mp4", frames=80, size=(160, 96), picture=scenes)
+    whole = _run(source, tmp_path / "whole.mp4", identity_style)
+    with pytest.raises(KeyboardInterrupt):
+        _run(source, tmp_path / "made.mp4", identity_style, stop_after=50, resume=True)
+
+    assert _run(source, tmp_path / "made.mp4", identity_style, resume=True).cuts == whole.cuts
+    assert [cut.frame for cut in whole.cuts] == [20, 40, 60]
+
+
+def test_the_same_contents_by_other_words_go_on(clip: Path, tmp_path: Path, identity_style: Path) -> None:
+    source = tmp_path / "in.mp4"
+    source.write_bytes(clip.read_bytes())
+    with pytest.raises(KeyboardInterrupt):
+        _run(source, tmp_path / "out.mp4", identity_style, stop_after=STOPPED_AT, resume=True, crf=20)
+    os.utime(source, (1, 1))
+    style = tmp_path / "folder" / ".." / identity_style.name
+    (tmp_path / "folder").mkdir()
+    (tmp_path / identity_style.name).write_bytes(identity_style.read_bytes())
+
+    report = _run(source, tmp_path / "out.mp4", style, resume=True, crf=None, preset="veryfast", overwrite=True)
+
+    assert report.frames_before > 0
+
+
+def test_what_is_kept_is_told(
+    clip: Path,
+    tmp_path: Path,
+    identity_style: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full_disk(copier: object, output: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(StreamCopier, "copy_rest", full_disk)
+    arguments = [str(clip), str(tmp_path / "out.mp4"), "--style", str(identity_style), "--resume"]
+
+    assert main([*arguments, "--engine", "onnxruntime", "--device", "cpu"]) == 1
+
+    assert "is kept in" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -151,9 +151,9 @@ class FakeJobs:
         return job_report(frames=1, run_s=1.0, output=str(output_path))
 
 
-def _run(jobs: FakeJobs, folder: Path, names: str, *, overwrite: bool = False) -> list[BatchResult[JobReport]]:
+def _run(jobs: FakeJobs, folder: Path, names: str) -> list[BatchResult[JobReport]]:
     pairs = [(Path(f"{name}.mp4"), folder / f"{name}.mp4") for name in names]
-    return run_batch(jobs.run, pairs, overwrite=overwrite)
+    return run_batch(jobs.run, pairs, overwrite=False)
 
 
 def test_error_ends_its_own_job_only(tmp_path: Path) -> None:
@@ -175,15 +175,21 @@ def test_interrupt_ends_the_batch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_is_there_is_skipped_unless_overwritten(overwrite: bool, tmp_path: Path) -> None:
-    (tmp_path / "b.mp4").touch()
+def test_what_is_made_is_skipped_unless_overwritten(overwrite: bool, tmp_path: Path) -> None:
+    """Neither an empty output is made, nor one whose input is not there."""
+    (tmp_path / "out").mkdir()
+    _make_files(tmp_path, {"a.mp4", "b.mp4", "c.mp4"})
+    _make_files(tmp_path / "out", {"b.mp4", "c.mp4", "gone.mp4"})
+    for name in ("b", "gone"):
+        (tmp_path / "out" / f"{name}.mp4").write_text("a video")
+    pairs = [(tmp_path / f"{name}.mp4", tmp_path / "out" / f"{name}.mp4") for name in ("a", "b", "c", "gone")]
     jobs = FakeJobs({})
 
-    results = _run(jobs, tmp_path, "abc", overwrite=overwrite)
+    results = run_batch(jobs.run, pairs, overwrite=overwrite)
 
-    assert jobs.ran == (["a.mp4", "b.mp4", "c.mp4"] if overwrite else ["a.mp4", "c.mp4"])
+    assert jobs.ran == [f"{name}.mp4" for name in ("a", "b", "c", "gone") if overwrite or name != "b"]
+    assert [result.report is not None for result in results] == [True, overwrite, True, True]
     assert all(result.error is None for result in results)
-    assert [result.report is not None for result in results] == [True, overwrite, True]
 
 
 def test_an_output_that_is_the_input_is_the_jobs_to_refuse(tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
 """The journal of a job: what is whole is kept, what is not is encoded again, whatever ended the job."""
 
+import os
 import sqlite3
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.encoded_journal import SUFFIX, EncodedJournal, EncodedPacket
+from realtime.encoded_journal import EncodedJournal, EncodedPacket, journal_path
 from realtime.errors import OutputError, UsageError
 
 JOB = {"input": "a", "strength": 0.5}
@@ -38,24 +41,24 @@ def test_the_longest_whole_beginning_is_kept(
     _write(output, frames, packets)
 
     with EncodedJournal(output, JOB) as journal:
-        assert journal.frames == whole
+        assert journal.frames_kept == whole
         assert journal.last_pts == (frames[whole - 1] if whole else None)
-        assert [packet.pts for packet in journal.packets()] == packets[:whole]
+        assert [packet.pts for packet in journal.packets_kept()] == packets[:whole]
 
 
 def test_packets_come_back_as_they_were_and_more_are_added(tmp_path: Path) -> None:
     first, second = EncodedPacket(7, -3, 2, True, b"\x00\xff" * 500), EncodedPacket(9, 0, 5, False, b"")
     with EncodedJournal(tmp_path / "out.mp4", JOB) as journal:
-        journal.add_frame(7)
-        journal.add_packet(first)
+        journal.enter_frame(7)
+        journal.enter_packet(first)
 
     with EncodedJournal(tmp_path / "out.mp4", JOB) as journal:
-        assert list(journal.packets()) == [first]
-        journal.add_frame(9)
-        journal.add_packet(second)
+        assert list(journal.packets_kept()) == [first]
+        journal.enter_frame(9)
+        journal.enter_packet(second)
 
     with EncodedJournal(tmp_path / "out.mp4", JOB) as journal:
-        assert list(journal.packets()) == [first, second]
+        assert list(journal.packets_kept()) == [first, second]
 
 
 def test_what_was_entered_is_on_the_disk_after_the_interval(tmp_path: Path) -> None:
@@ -63,8 +66,8 @@ def test_what_was_entered_is_on_the_disk_after_the_interval(tmp_path: Path) -> N
     times = iter([0.0, 4.9, 5.1, 5.1, 6.0])
     with EncodedJournal(tmp_path / "out.mp4", JOB, clock=lambda: next(times)) as journal:
         for pts, kept in ((0, 0), (1, 2), (2, 2)):
-            journal.add_frame(pts)
-            journal.add_packet(EncodedPacket(pts, pts, 1, True, b"data"))
+            journal.enter_frame(pts)
+            journal.enter_packet(EncodedPacket(pts, pts, 1, True, b"data"))
 
             assert _after_a_kill(journal.path, tmp_path / "copy") == kept
 
@@ -76,11 +79,11 @@ def test_another_job_is_told_apart_and_its_journal_kept(tmp_path: Path) -> None:
         EncodedJournal(tmp_path / "out.mp4", {**JOB, "strength": 0.6})
 
     with EncodedJournal(tmp_path / "out.mp4", JOB) as journal:
-        assert journal.frames == 1
+        assert journal.frames_kept == 1
 
 
 def test_a_file_that_is_no_journal_is_refused_and_kept(tmp_path: Path) -> None:
-    path = tmp_path / f"out.mp4{SUFFIX}"
+    path = journal_path(tmp_path / "out.mp4")
     path.write_bytes(b"a letter to a friend, of more than the sixteen bytes that SQLite looks at" * 20)
     before = path.read_bytes()
 
@@ -92,7 +95,7 @@ def test_a_file_that_is_no_journal_is_refused_and_kept(tmp_path: Path) -> None:
 
 def test_two_jobs_cannot_write_it(tmp_path: Path) -> None:
     with EncodedJournal(tmp_path / "out.mp4", JOB) as journal:
-        journal.add_frame(1)
+        journal.enter_frame(1)
         with pytest.raises(OutputError, match="another job writes it"):
             EncodedJournal(tmp_path / "out.mp4", JOB)
 
@@ -104,32 +107,79 @@ def test_folder_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> Non
 
 def test_it_is_gone_once_the_job_is_done(tmp_path: Path) -> None:
     with EncodedJournal(tmp_path / "out.mp4", JOB) as journal:
-        journal.add_frame(1)
+        journal.enter_frame(1)
         journal.remove()
 
     assert not list(tmp_path.iterdir())
 
 
 def test_parts_of_killed_runs_are_removed_and_nothing_else(tmp_path: Path) -> None:
-    for name in (".out.mp4.1.part", ".out.mp4.2.part", "precious.mp4"):
+    for name in (".out.mp4.1.part", "precious.mp4"):
         (tmp_path / name).touch()
     _write(tmp_path / "out.mp4", [1], [1])
     with EncodedJournal(tmp_path / "out.mp4", JOB) as journal:
         journal.enter_part(tmp_path / ".out.mp4.1.part")
-    with closing(sqlite3.connect(tmp_path / f"out.mp4{SUFFIX}")) as database:
-        database.execute("INSERT INTO parts VALUES ('precious.mp4')")
-        database.commit()
+        journal.enter_part(tmp_path / "precious.mp4")
+
+    with pytest.raises(UsageError, match="another job"):  # who begins anew must not be left with it either
+        EncodedJournal(tmp_path / "out.mp4", {})
+
+    assert {path.name for path in tmp_path.iterdir()} == {"out.mp4.unfinished", "precious.mp4"}
+
+
+def test_another_database_is_refused_and_kept(tmp_path: Path) -> None:
+    path = journal_path(tmp_path / "out.mp4")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE letters (text TEXT)")
+    before = path.read_bytes()
+
+    with pytest.raises(UsageError, match="was not written by an interrupted job"):
+        EncodedJournal(tmp_path / "out.mp4", JOB)
+
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_journal_is_told(tmp_path: Path) -> None:
+    _write(tmp_path / "out.mp4", range(2000), range(2000))
+    path = journal_path(tmp_path / "out.mp4")
+    content = bytearray(path.read_bytes())
+    content[8192:] = bytes(len(content) - 8192)
+    path.write_bytes(content)
+
+    with pytest.raises(UsageError, match=r"is damaged.*delete it to begin anew"):
+        EncodedJournal(tmp_path / "out.mp4", JOB)
+
+
+def test_cuts_of_what_is_kept_come_back(tmp_path: Path) -> None:
+    with EncodedJournal(tmp_path / "out.mp4", JOB) as journal:
+        for frame in range(5):
+            journal.enter_frame(frame)
+            journal.enter_packet(EncodedPacket(frame, frame, 1, True, b""))
+        journal.enter_frame(5)
+        for frame in (2, 2, 5):
+            journal.enter_cut(frame, Fraction(frame, 3))
 
     with EncodedJournal(tmp_path / "out.mp4", JOB) as journal:
-        journal.enter_part(tmp_path / ".out.mp4.2.part")
+        assert journal.cuts == ((2, Fraction(2, 3)),)
 
-    assert {path.name for path in tmp_path.iterdir()} == {".out.mp4.2.part", f"out.mp4{SUFFIX}", "precious.mp4"}
-    (tmp_path / ".out.mp4.2.part").unlink()
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names that are not Unicode")
+@pytest.mark.parametrize("name", [f"{'a' * 251}.mp4", f"{'ä' * 125}.mp4", os.fsdecode(b"\xff.mp4")])
+def test_any_name_that_an_output_may_have_will_do(name: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        with EncodedJournal(tmp_path / name, JOB) as journal:
+            journal.enter_part(tmp_path / f".{name[:40]}.part")
+            journal.enter_frame(1)
+            journal.enter_packet(EncodedPacket(1, 1, 1, True, b""))
+
+    assert journal.frames_kept == 1
+    assert len(journal_path(tmp_path / f"{name[:-4]}.mkv").name.encode(errors="surrogateescape")) < 230
+    assert journal_path(tmp_path / f"{name[:-4]}.mkv") != journal.path
 
 
 def test_a_job_that_encoded_nothing_leaves_nothing(tmp_path: Path) -> None:
     with EncodedJournal(tmp_path / "out.mp4", JOB) as journal:
-        journal.add_frame(1)
+        journal.enter_frame(1)
 
     assert not list(tmp_path.iterdir())
 
@@ -140,15 +190,15 @@ def test_nothing_is_entered_after_it_was_closed(tmp_path: Path) -> None:
     journal.close()
 
     with pytest.raises(ValueError, match="has been closed"):
-        journal.add_frame(1)
+        journal.enter_frame(1)
 
 
 def _write(output: Path, frames: Sequence[int], packets: Sequence[int]) -> None:
     with EncodedJournal(output, JOB) as journal:
         for pts in frames:
-            journal.add_frame(pts)
+            journal.enter_frame(pts)
         for pts in packets:
-            journal.add_packet(EncodedPacket(pts, pts, 1, True, b"data"))
+            journal.enter_packet(EncodedPacket(pts, pts, 1, True, b"data"))
 
 
 def _after_a_kill(path: Path, folder: Path) -> int:
@@ -157,7 +207,7 @@ def _after_a_kill(path: Path, folder: Path) -> int:
     for file in _files(path):
         (folder / file.name).write_bytes(file.read_bytes())
     with EncodedJournal(folder / path.stem, JOB) as journal:
-        frames = journal.frames
+        frames = journal.frames_kept
     journal.remove()
     return frames
 

@@ -70,6 +70,33 @@ def test_lines_come_at_the_start_in_the_interval_and_at_the_end() -> None:
     ]
 
 
+def test_frames_of_an_earlier_run_are_no_pace_of_this_one() -> None:
+    stream, clock = io.StringIO(), Clock()
+    listener = LineProgress(stream, interval_s=LINE_INTERVAL_S, clock=clock)
+
+    _start(listener, frames_expected=1000, frames_before=800)
+    for frames in range(1, 71):
+        clock.now_s = 100.0 + frames / 10
+        listener.advanced(800 + frames)
+    listener.finished(job_report(frames=1000, frames_before=800, run_s=20.0))
+
+    assert stream.getvalue().splitlines() == [
+        "in.mp4 -> out.mp4, great-wave, a fake engine, going on after 800 frames",
+        "850 of 1000 frames, 10.0 fps, 15 s left",
+        "out.mp4: 1000 frames (800 of them before) in 20.0 s, 10.0 fps; a fake engine; libx264, peak memory 123 MB",
+    ]
+
+
+def test_bar_begins_where_an_earlier_run_has_ended() -> None:
+    stream = Terminal()
+    listener = BarProgress(stream)
+
+    _start(listener, frames_before=40)
+    listener.close()
+
+    assert "40/50" in stream.getvalue()
+
+
 @pytest.mark.parametrize(("expected", "line"), [(None, "50 frames, 10.0 fps"), (20, "50 of 20 frames, 10.0 fps")])
 def test_no_rest_is_told_when_the_number_of_frames_is_unknown_or_wrong(expected: int | None, line: str) -> None:
     stream, clock = io.StringIO(), Clock()
