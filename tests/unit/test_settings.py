@@ -52,6 +52,7 @@ GIVEN = {
     "pix_fmt": (["--pix-fmt", "yuv444p"], "yuv444p"),
     "encoder_options": (["-e", "a=1", "--encoder-option", "b=x=y"], (("a", "1"), ("b", "x=y"))),
     "overwrite": (["--overwrite"], True),
+    "resume": (["--resume"], True),
 }
 FIELDS = [
     pytest.param(declared, item, id=item.name)
