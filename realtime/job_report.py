@@ -60,6 +60,18 @@ class JobReport:
         return {"stylecast": __version__, **values, "frames_per_s": round(self.frames_per_s, 3)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStart:
+    """What is known of a job before its first frame; `frames_before` were made by an earlier run that was stopped."""
+
+    input_path: Path
+    output_path: Path
+    style: str
+    engine: str
+    frames_expected: int | None
+    frames_before: int
+
+
 class JobListener(Protocol):
     """Hears how jobs go, one after another; called in the thread of the job."""
 
@@ -67,17 +79,8 @@ class JobListener(Protocol):
         """Hear what is done before there is a frame, where that takes seconds or more."""
         ...
 
-    def started(
-        self,
-        *,
-        input_path: Path,
-        output_path: Path,
-        style: str,
-        engine: str,
-        frames_expected: int | None,
-        frames_before: int,
-    ) -> None:
-        """Hear that a job begins, or goes on after `frames_before` frames that an earlier run has made."""
+    def started(self, start: JobStart) -> None:
+        """Hear that a job begins, or goes on."""
         ...
 
     def advanced(self, frames: int) -> None:

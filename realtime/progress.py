@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .errors import OutputError
-from .job_report import JobReport
+from .job_report import JobReport, JobStart
 
 # Seconds between two plain lines, two JSON lines, and two drawings of the bar.
 LINE_INTERVAL_S = 5.0
@@ -66,11 +66,11 @@ class _PaceMeter:
         self._frames_before = 0
         self.frames_expected: int | None = None
 
-    def start(self, frames_expected: int | None, *, frames_before: int) -> None:
+    def start(self, start: JobStart) -> None:
         self._started_s = self._measured_s = self._clock()
         self._frames_at_start = None
-        self._frames_before = frames_before
-        self.frames_expected = frames_expected
+        self._frames_before = start.frames_before
+        self.frames_expected = start.frames_expected
 
     def measure(self, frames: int) -> _Pace | None:
         """Return the pace after `frames` frames, None if the interval is not over yet."""
@@ -98,16 +98,7 @@ class NoProgress:
     def preparing(self, what: str) -> None:
         pass
 
-    def started(
-        self,
-        *,
-        input_path: Path,
-        output_path: Path,
-        style: str,
-        engine: str,
-        frames_expected: int | None,
-        frames_before: int,
-    ) -> None:
+    def started(self, start: JobStart) -> None:
         pass
 
     def advanced(self, frames: int) -> None:
@@ -133,19 +124,10 @@ class LineProgress:
     def preparing(self, what: str) -> None:
         self._say(f"{what} ...")
 
-    def started(
-        self,
-        *,
-        input_path: Path,
-        output_path: Path,
-        style: str,
-        engine: str,
-        frames_expected: int | None,
-        frames_before: int,
-    ) -> None:
-        self._pace.start(frames_expected, frames_before=frames_before)
-        going_on = f", going on after {frames_before} frames" if frames_before else ""
-        self._say(f"{input_path} -> {output_path}, {style}, {engine}{going_on}")
+    def started(self, start: JobStart) -> None:
+        self._pace.start(start)
+        going_on = f", going on after {start.frames_before} frames" if start.frames_before else ""
+        self._say(f"{start.input_path} -> {start.output_path}, {start.style}, {start.engine}{going_on}")
 
     def advanced(self, frames: int) -> None:
         pace = self._pace.measure(frames)
@@ -183,30 +165,14 @@ class BarProgress(LineProgress):
         super().__init__(stream, interval_s=float("inf"))
         self._bar: Any = None
 
-    def started(
-        self,
-        *,
-        input_path: Path,
-        output_path: Path,
-        style: str,
-        engine: str,
-        frames_expected: int | None,
-        frames_before: int,
-    ) -> None:
+    def started(self, start: JobStart) -> None:
         from tqdm import tqdm
 
         self.close()
-        super().started(
-            input_path=input_path,
-            output_path=output_path,
-            style=style,
-            engine=engine,
-            frames_expected=frames_expected,
-            frames_before=frames_before,
-        )
+        super().started(start)
         self._bar = tqdm(
-            total=frames_expected,
-            initial=frames_before,
+            total=start.frames_expected,
+            initial=start.frames_before,
             unit=" frames",
             file=self._stream,
             mininterval=BAR_INTERVAL_S,
@@ -243,26 +209,17 @@ class JsonProgress:
     def preparing(self, what: str) -> None:
         self._say({"event": "preparing", "what": what})
 
-    def started(
-        self,
-        *,
-        input_path: Path,
-        output_path: Path,
-        style: str,
-        engine: str,
-        frames_expected: int | None,
-        frames_before: int,
-    ) -> None:
-        self._pace.start(frames_expected, frames_before=frames_before)
+    def started(self, start: JobStart) -> None:
+        self._pace.start(start)
         self._say(
             {
                 "event": "started",
-                "input": str(input_path),
-                "output": str(output_path),
-                "style": style,
-                "engine": engine,
-                "frames_expected": frames_expected,
-                "frames_before": frames_before,
+                "input": str(start.input_path),
+                "output": str(start.output_path),
+                "style": start.style,
+                "engine": start.engine,
+                "frames_expected": start.frames_expected,
+                "frames_before": start.frames_before,
             }
         )
 

@@ -13,7 +13,7 @@ from .encoder import EncoderChoice, choose_encoder, default_codec, require_conta
 from .errors import InputError, UsageError
 from .frame import Frame
 from .job_identity import job_identity
-from .job_report import JobListener, JobReport, options_used, versions
+from .job_report import JobListener, JobReport, JobStart, options_used, versions
 from .job_style import JobStyle, KeyframeStyle, NetworkStyle
 from .meters import peak_memory_mb
 from .output_file import require_paths
@@ -169,12 +169,14 @@ class VideoJobs:
             source.skip_frame()
             self._check_stop()
         listener.started(
-            input_path=source.path,
-            output_path=output_path,
-            style=style.label,
-            engine=style.engine + (f" ({style.reason})" if style.reason else ""),
-            frames_expected=source.expected_frames(),
-            frames_before=frames_before,
+            JobStart(
+                input_path=source.path,
+                output_path=output_path,
+                style=style.label,
+                engine=style.engine + (f" ({style.reason})" if style.reason else ""),
+                frames_expected=source.expected_frames(),
+                frames_before=frames_before,
+            )
         )
         started_s, started_cpu_s = self._clock(), time.process_time()
         end_s = Fraction(0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from realtime.errors import OutputError
-from realtime.job_report import JobListener
+from realtime.job_report import JobListener, JobStart
 from realtime.progress import (
     JSON_INTERVAL_S,
     LINE_INTERVAL_S,
@@ -39,12 +39,14 @@ class Terminal(io.StringIO):
 
 def _start(listener: JobListener, frames_expected: int | None = 50, *, frames_before: int = 0) -> None:
     listener.started(
-        input_path=Path("in.mp4"),
-        output_path=Path("out.mp4"),
-        style="great-wave",
-        engine="a fake engine",
-        frames_expected=frames_expected,
-        frames_before=frames_before,
+        JobStart(
+            input_path=Path("in.mp4"),
+            output_path=Path("out.mp4"),
+            style="great-wave",
+            engine="a fake engine",
+            frames_expected=frames_expected,
+            frames_before=frames_before,
+        )
     )
 
 
