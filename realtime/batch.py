@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .container import FORMAT_OF_SUFFIX
 from .errors import OutputError, StylizeError, UsageError
@@ -156,6 +156,15 @@ def result_table(results: list[BatchResult[JobReport]]) -> str:
         rows.append((result.input_path.name, *figures))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}" for row in rows)
+
+
+def result_as_json(result: BatchResult[JobReport]) -> dict[str, Any]:
+    """Return an entry of the report of a batch."""
+    if result.report is not None:
+        return result.report.as_json()
+    if result.error is not None:
+        return {"input": str(result.input_path), "error": str(result.error)}
+    return {"input": str(result.input_path), "skipped": str(result.output_path)}
 
 
 def skipped_text(output_path: Path) -> str:

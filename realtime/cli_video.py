@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from .cli_compare import require_chart, write_chart
 from .command import (
@@ -23,10 +22,6 @@ from .command import (
 )
 from .errors import UsageError
 from .settings import PROGRESS_KINDS, Controls, Settings, add_options, path_argument, read_options
-
-if TYPE_CHECKING:
-    from .batch import BatchResult
-    from .job_report import JobReport
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,7 +58,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     # Imported here: `--help` must not wait for PyAV and OpenCV.
     import cv2
 
-    from .batch import VIDEOS, plan_paths, result_table, run_batch
+    from .batch import VIDEOS, plan_paths, result_as_json, result_table, run_batch
     from .keyframe_run import KeyframeRun, uses_keyframes
     from .progress import make_listener
     from .style_choice import choose_style
@@ -109,7 +104,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             )
             progress.close()
             print(result_table(results), file=sys.stderr)
-            reports = [_as_json(result) for result in results]
+            reports = [result_as_json(result) for result in results]
             failed = any(result.error is not None for result in results)
     if options.report is not None:
         written = reports[0] if single else reports
@@ -128,12 +123,3 @@ def _hint_at_what_is_kept(outputs: list[Path]) -> Iterator[None]:
         if kept and not isinstance(error, UsageError):
             say(f"what has been made is kept in {kept[0]}; the same command goes on from there")
         raise
-
-
-def _as_json(result: "BatchResult[JobReport]") -> dict[str, Any]:
-    """Return an entry of the report of a batch."""
-    if result.report is not None:
-        return result.report.as_json()
-    if result.error is not None:
-        return {"input": str(result.input_path), "error": str(result.error)}
-    return {"input": str(result.input_path), "skipped": str(result.output_path)}

@@ -78,7 +78,6 @@ class EncodedJournal:
         self.cuts: tuple[tuple[int, Fraction], ...] = ()
         self._clock = clock
         self._committed_s = clock()
-        self._frames_entered = self._packets_entered = 0
         with self._errors_told():
             self._database = sqlite3.connect(self.path, timeout=0)
         self._is_open = True

@@ -237,8 +237,9 @@ class VideoFileSink:
             if duration is not None:
                 packet.duration = duration
             if self._journal is not None and packet.pts is not None and packet.dts is not None:
-                # An encoder begun anew may go back behind the last packet that is kept, by as much as it reorders.
-                packet.dts = max(packet.dts, self._last_dts + 1) if self._last_dts is not None else packet.dts
+                if self._last_dts is not None:
+                    # An encoder begun anew may go back behind the last packet that is kept, by as much as it reorders.
+                    packet.dts = max(packet.dts, self._last_dts + 1)
                 is_key = packet.is_keyframe
                 kept = EncodedPacket(packet.pts, packet.dts, packet.duration or 0, is_key, bytes(packet))
                 self._journal.enter_packet(kept)

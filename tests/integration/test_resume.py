@@ -30,17 +30,16 @@ STOPPED_AT = 60
 OPTIONS: dict[str, Any] = {"engine": "onnxruntime", "device": "cpu", "crf": 0, "pix_fmt": "yuv444p"}
 KILLED = """
 import os, sys
-from pathlib import Path
 from realtime import encoded_journal
 from realtime.cli_video import main
 from realtime.video_job import VideoJobs
 
 encoded_journal.COMMIT_INTERVAL_S = 0.0
 checks = iter(range(int(sys.argv.pop(1))))
-run = VideoJobs.__init__
+begin = VideoJobs.__init__
 def init(jobs, *arguments, **options):
     options["check_stop"] = lambda: next(checks, None) is None and os._exit(9)
-    run(jobs, *arguments, **options)
+    begin(jobs, *arguments, **options)
 VideoJobs.__init__ = init
 sys.exit(main())
 """
@@ -58,6 +57,10 @@ def _moving(number: int, size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.u
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clip") / "in.mp4", frames=FRAMES, size=(96, 64), picture=_moving)
+
+
+def _full_disk(copier: object, output: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def _stopping(after: int) -> Callable[[], None]:
@@ -157,7 +160,7 @@ def test_a_killed_job_goes_on_and_its_hidden_file_is_removed(
     assert "of them before) in" in told
 
 
-def test_another_strength_is_refused_and_nothing_is_lost(
+def test_another_quality_is_refused_and_nothing_is_lost(
     clip: Path, tmp_path: Path, identity_style: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
@@ -175,11 +178,8 @@ def test_another_strength_is_refused_and_nothing_is_lost(
 def test_a_job_that_cannot_be_finished_keeps_what_it_made(
     clip: Path, tmp_path: Path, identity_style: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full_disk(copier: object, output: object) -> None:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr(StreamCopier, "copy_rest", full_disk)
+        patch.setattr(StreamCopier, "copy_rest", _full_disk)
         with pytest.raises(OutputError, match="the disk is full"):
             _run(clip, tmp_path / "out.mp4", identity_style, resume=True)
 
@@ -276,10 +276,7 @@ def test_what_is_kept_is_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def full_disk(copier: object, output: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(StreamCopier, "copy_rest", full_disk)
+    monkeypatch.setattr(StreamCopier, "copy_rest", _full_disk)
     arguments = [str(clip), str(tmp_path / "out.mp4"), "--style", str(identity_style), "--resume"]
 
     assert main([*arguments, "--engine", "onnxruntime", "--device", "cpu"]) == 1
