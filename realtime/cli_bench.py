@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from .command import Interrupts, print_output
-from .settings import Settings, add_options, read_options
+from .options import add_options, read_options
+from .settings import Settings
 
 OPTIONS = frozenset({"style", "mix", "device", "engine", "precision"})
 SECONDS_OF_SIZE = 2.0

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from .command import EXIT_FAILED, Interrupts, add_paths, make_parser, paths_in_use, run_command
-from .settings import PICTURE_OPTIONS, Controls, Settings, add_options, read_options
+from .options import add_options, read_options
+from .settings import PICTURE_OPTIONS, Controls, Settings
 
 
 def main(arguments: list[str] | None = None) -> int:

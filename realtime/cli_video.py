@@ -21,7 +21,8 @@ from .command import (
     write_side_file,
 )
 from .errors import UsageError
-from .settings import PROGRESS_KINDS, Controls, Settings, add_options, path_argument, read_options
+from .options import add_options, read_options
+from .settings import PROGRESS_KINDS, Controls, Settings, path_argument
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,8 +14,9 @@ from .command import EXIT_FAILED, Interrupts, make_parser, require_side_file, ru
 from .errors import UsageError
 from .live_keys import KEYS
 from .live_settings import LiveControls, LiveSettings
+from .options import add_options, read_options
 from .serve_settings import add_serve_options, read_serve_settings
-from .settings import add_options, path_argument, read_options
+from .settings import path_argument
 
 if TYPE_CHECKING:
     from .live_session import LiveSession

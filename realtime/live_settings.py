@@ -11,7 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from .settings import SIZE_MAX_PX, SIZE_MIN_PX, Controls, Settings, option, path_argument, time_s
+from .options import option
+from .settings import SIZE_MAX_PX, SIZE_MIN_PX, Controls, Settings, path_argument, time_s
 
 CAPTURE_SIDE_MIN_PX, CAPTURE_SIDE_MAX_PX = 16, 7680
 RATE_MIN, RATE_MAX = 1, 240

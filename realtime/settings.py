@@ -4,15 +4,12 @@
 """
 
 import argparse
-import dataclasses
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
-Declared = TypeVar("Declared")
+from .options import option
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "intel-gpu", "coreml", "directml")
 ENGINES = ("auto", "onnxruntime", "openvino")
@@ -37,26 +34,6 @@ TIME_MAX_S = 10**9
 _WEIGHT_MAX = 1000
 
 _DECIMAL = re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+")
-
-
-def option(
-    default: Any,
-    *,
-    help: str,
-    parse: Callable[[str], Any] = str,
-    choices: tuple[str, ...] | None = None,
-    metavar: str | None = None,
-    flags: tuple[str, ...] = (),
-    none: str | None = None,
-) -> Any:
-    """Declare a field that is also a command-line option; a False default makes it a switch, a tuple repeatable.
-
-    `none` is how a default of None is shown.
-    """
-    return field(
-        default=default,
-        metadata={"help": help, "parse": parse, "choices": choices, "metavar": metavar, "flags": flags, "none": none},
-    )
 
 
 def unit_interval(text: str) -> float:
@@ -291,60 +268,3 @@ class Settings:
 PICTURE_OPTIONS = frozenset(
     {"strength", "keep_colors", "style", "mix", "size", "device", "engine", "precision", "split", "overwrite"}
 )
-
-
-def add_options(parser: argparse.ArgumentParser, declared: type[Any], *, only: frozenset[str] | None = None) -> None:
-    """Add an option to `parser` for every field of `declared`, or for those whose names are in `only`."""
-    for item in dataclasses.fields(declared):
-        if only is not None and item.name not in only:
-            continue
-        flags = item.metadata["flags"] or ("--" + item.name.replace("_", "-"),)
-        text = item.metadata["help"]
-        if item.default is False:
-            parser.add_argument(*flags, dest=item.name, action="store_true", help=text)
-            continue
-        repeatable = isinstance(item.default, tuple)
-        shown = f" [{default_text(item)}]" if item.default != () else ""
-        parser.add_argument(
-            *flags,
-            dest=item.name,
-            action="append" if repeatable else "store",
-            default=[] if repeatable else item.default,
-            type=item.metadata["parse"],
-            choices=item.metadata["choices"],
-            metavar=item.metadata["metavar"],
-            help=(text + shown).replace("%", "%%"),
-        )
-
-
-def default_text(item: "dataclasses.Field[Any]") -> str:
-    """Return how the default of an option is shown."""
-    if isinstance(item.default, tuple):
-        return ", ".join(item.default) or "none"
-    if item.default is None:
-        return str(item.metadata["none"])
-    return str(item.default)
-
-
-def read_options(namespace: argparse.Namespace, declared: type[Declared]) -> Declared:
-    """Return the declared options out of a parsed command line; those that it does not know have their defaults."""
-    values: dict[str, Any] = {}
-    for item in dataclasses.fields(cast("Any", declared)):
-        value = getattr(namespace, item.name, item.default)
-        # The default of a repeatable option is not in the list that argparse appends to.
-        values[item.name] = tuple(value) or item.default if isinstance(value, list) else value
-    return declared(**values)
-
-
-def options_table(*declarations: type[Any]) -> str:
-    """Return the options of `declarations`, by default those of a file job, as a Markdown table of the README."""
-    lines = ["| option | default | meaning |", "|---|---|---|"]
-    for declared in declarations or (Controls, Settings):
-        for item in dataclasses.fields(declared):
-            flags = item.metadata["flags"] or ("--" + item.name.replace("_", "-"),)
-            choices = item.metadata["choices"]
-            value = "" if item.default is False else " " + ("|".join(choices) if choices else item.metadata["metavar"])
-            default = "off" if item.default is False else default_text(item)
-            cells = (f"`{', '.join(flags)}{value}`", default, item.metadata["help"])
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)

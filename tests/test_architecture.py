@@ -17,7 +17,7 @@ LINES_MAX = 350
 
 # Bottom to top. A module imports from lower layers only; within one layer from nothing.
 LAYERS = (
-    ("__init__", "errors"),
+    ("__init__", "errors", "options"),
     ("frame", "settings", "serve_settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch",
      "camera_modes", "stroke_detail", "patch_search", "style_figures", "compiled", "timecode"),
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from realtime.live_settings import LiveControls, LiveSettings, PictureSize
-from realtime.settings import Settings, add_options, default_text, options_table, read_options
+from realtime.options import add_options, default_text, options_table, read_options
+from realtime.settings import Settings
 
 GIVEN = {
     "split": (["--split", "side"], "side"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime.options import add_options, default_text, read_options
 from realtime.settings import (
     MIXED_STYLES_MAX,
     PICTURE_OPTIONS,
@@ -15,11 +16,8 @@ from realtime.settings import (
     SIZE_MIN_PX,
     Controls,
     Settings,
-    add_options,
-    default_text,
     key_value,
     mix_weights,
-    read_options,
     size_px,
     time_s,
     unit_interval,
