@@ -16,7 +16,7 @@ from realtime.batch import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from realtime.errors import OutputError, UsageError
 from realtime.keyframe_folder import RECORD_NAME
 from realtime.output_file import require_suffix, write_whole
-from realtime.picture import SAVE_OPTIONS, Picture, over_white, read_picture, write_picture
+from realtime.picture import SAVE_OPTIONS, Picture, mask_of, over_white, read_picture, write_picture
 
 PLOT_SUFFIXES = (".png", ".svg")
 
@@ -26,12 +26,7 @@ def read_image(path: Path) -> Image.Image:
 
 
 def read_mask(path: Path) -> Image.Image:
-    """Return a mask, black where it is transparent: nothing was painted there."""
-    picture = read_picture(path)
-    if picture.alpha is None:
-        return Image.fromarray(picture.rgb)
-    levels = picture.rgb.astype(np.float32) * (picture.alpha[..., np.newaxis] / np.float32(255))
-    return Image.fromarray(levels.round().astype(np.uint8))
+    return Image.fromarray(mask_of(read_picture(path)))
 
 
 def read_content(options: argparse.Namespace) -> Image.Image:

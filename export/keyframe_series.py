@@ -12,7 +12,7 @@ from export.keyframe_files import read_image, whole_path
 from export.keyframe_job import KeyframeJob
 from export.keyframe_record import begin_series
 from export.keyframe_start import StartCarrier
-from export.video_still import upright
+from export.video_still import as_shown
 from realtime.clip_survey import survey_clip
 from realtime.command import Interrupts
 from realtime.errors import InputError
@@ -108,7 +108,7 @@ def _frames(path: Path, numbers: list[int], *, follows: bool, check: Callable[[]
             check()
             if frame.index not in numbers and carrier is None:
                 continue
-            picture = upright(frame.rgb, source.info)
+            picture = as_shown(frame.rgb, source.info)
             if carrier is not None:
                 carrier.add(picture)
             if frame.index in numbers:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from realtime.errors import UsageError
-from realtime.video_info import VideoInfo
+from realtime.video_info import VideoInfo, upright
 from realtime.video_source import VideoFileSource
 
 
@@ -24,24 +24,13 @@ def read_still(path: Path, *, at_s: Fraction | None = None, number: int = 0) -> 
         frame = next(islice(source, number, None), None)
         if frame is None:
             raise UsageError(f"{path} has no frame {number}; frames count from 0")
-        return upright(frame.rgb, source.info)
+        return as_shown(frame.rgb, source.info)
 
 
-def upright(rgb: NDArray[np.uint8], info: VideoInfo) -> Image.Image:
-    """Return the picture as players show it: stretched to square pixels, then turned and mirrored by the matrix."""
+def as_shown(rgb: NDArray[np.uint8], info: VideoInfo) -> Image.Image:
+    """Return the picture as players show it: stretched to square pixels, then turned and mirrored."""
     picture = Image.fromarray(rgb)
     aspect = info.sample_aspect_ratio
     if aspect and aspect != 1:
         picture = picture.resize((round(picture.width * aspect), picture.height), Image.Resampling.LANCZOS)
-    if info.display_matrix is None:
-        return picture
-    # x' = a x + c y, y' = b x + d y, with y downwards; only quarter turns and mirrors are pictures of the same pixels.
-    a, b, _, c, d = info.display_matrix[:5]
-    if abs(b) > abs(a):
-        picture = picture.transpose(Image.Transpose.TRANSPOSE)
-        a, d = c, b
-    if a < 0:
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    if d < 0:
-        picture = picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
-    return picture
+    return Image.fromarray(upright(np.asarray(picture), info))

@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     settings, controls = read_options(options, Settings), read_options(options, Controls)
     with paths_in_use():
         pairs, single = plan_paths(options.paths, VIDEOS, command="stylize-video", overwrite=settings.overwrite)
-        named = [name for name in (settings.gatys, settings.vgg) if name is not None]
+        named = [name for name in (settings.gatys, settings.vgg, settings.mask) if name is not None]
         used = [*map(Path, (*settings.style, *named)), *chain.from_iterable(pairs)]
         if options.report is not None:
             require_side_file("report", options.report, used)

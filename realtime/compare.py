@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from .errors import InputError, UsageError
 from .frame import Frame
 from .motion import read_flow
-from .paced_source import upright
 from .smoothing_watch import json_number
 from .temporal_metric import Series, TemporalMeter, flicker_removed
-from .video_info import orientation
+from .video_info import orientation, upright
 from .video_source import VideoFileSource
 
 FLOW_SUFFIX = ".flo"

@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from .errors import InputError
 from .picture import READ_SUFFIXES, over_white, read_picture
 from .settings import time_s
-from .video_info import VideoInfo, orientation
+from .video_info import VideoInfo, as_stored, require_shape
 
 # What beside the pictures tells of what they were painted; `stylize-keyframe` writes it.
 RECORD_NAME = "series.json"
-# Shapes that differ by less are the same: sizes are whole pixels, and tools round to multiples of 8.
-ASPECT_TOLERANCE = 0.02
 
 
 def find_keyframes(folder: Path, times_s: Sequence[Fraction]) -> dict[int, Path]:
@@ -77,19 +75,10 @@ def read_turned(path: Path, info: VideoInfo) -> NDArray[np.uint8]:
     Raises:
         InputError: it cannot be read, or has another shape than the video.
     """
-    rgb = over_white(read_picture(path))
-    mirrored, quarters = orientation(info.display_matrix)
-    stored = np.rot90(rgb, -quarters)
-    stored = np.ascontiguousarray(stored[:, ::-1] if mirrored else stored)
-    height, width = stored.shape[:2]
-    aspect = Fraction(info.width, info.height)
-    shown_aspect = aspect * (info.sample_aspect_ratio or 1)
-    if all(abs(width / height / float(known) - 1) > ASPECT_TOLERANCE for known in (aspect, shown_aspect)):
-        shown = 1 / shown_aspect if quarters % 2 else shown_aspect
-        raise InputError(
-            f"{path} has {rgb.shape[1]}x{rgb.shape[0]} pixels, another shape than the video's "
-            f"{info.width}x{info.height} (shown {float(shown):.2f} to 1); key frames are whole frames, not cut"
-        )
+    stored = as_stored(over_white(read_picture(path)), info)
+    require_shape(
+        stored, (info.width, info.height), name=f"the key frame {path}", pixel_aspect=info.sample_aspect_ratio
+    )
     return stored
 
 

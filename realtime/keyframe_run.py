@@ -18,6 +18,7 @@ from .job_report import JobListener, JobReport
 from .keyframe_folder import find_keyframes, learned_size_px
 from .keyframe_painting import paint_keyframes
 from .output_file import write_whole
+from .paint_mask import mask_path, video_mask
 from .picture import read_picture
 from .settings import FEW_SHOT_SIZE_PX, Controls, Settings
 from .style_choice import StyleChoice, choose_style
@@ -82,6 +83,7 @@ class KeyframeRun:
                 # Before anything is painted or trained, which takes minutes or hours.
                 with VideoJobs(keyframes, settings, self._controls) as jobs:
                     jobs.require(input_path, output_path)
+                self._require_mask(input_path)
                 if settings.vgg is not None and not Path(settings.vgg).is_file():
                     raise InputError(f"there is no file --vgg {settings.vgg}")
                 if settings.gatys is not None:
@@ -103,6 +105,12 @@ class KeyframeRun:
                 return run._job(network, input_path, output_path, listener)
             ways: dict[str, StyleChoice | Path] = {"flow": keyframes, "few-shot": network}
             return run._better(ways, input_path, output_path, survey, pictures, listener)
+
+    def _require_mask(self, input_path: Path) -> None:
+        path = mask_path(self._settings)
+        if path is not None:
+            with VideoFileSource(input_path) as source, video_mask(path, source, self._settings, []):
+                pass
 
     def _train(self, input_path: Path, keyframes: Path, model: Path) -> StyleChoice:
         size_px = self._settings.size or FEW_SHOT_SIZE_PX
@@ -131,13 +139,13 @@ class KeyframeRun:
         pictures: Mapping[int, Path],
         listener: JobListener,
     ) -> JobReport:
-        """Carry in all `ways` and keep what measures best; without a split, of which half is the input."""
+        """Carry in all `ways` and keep what measures best; without a split or mask, which show the input, too."""
         with VideoFileSource(input_path, start_s=self._settings.start, end_s=self._settings.end) as source:
             numbers = survey.range_of(source)
         tries: dict[str, tuple[JobReport, CarryScore]] = {}
-        is_split = self._settings.split is not None
-        settings = replace(self._settings, measure=True, split=None)
-        trial = KeyframeRun(settings, self._controls, check_stop=self._check_stop)
+        settings = replace(self._settings, measure=True)
+        tried = replace(settings, split=None, mask=None)
+        trial = KeyframeRun(tried, self._controls, check_stop=self._check_stop)
         with tempfile.TemporaryDirectory(prefix="stylecast-") as folder:
             for name, style in ways.items():
                 path = Path(folder) / f"{name}{output_path.suffix}"
@@ -146,11 +154,9 @@ class KeyframeRun:
                 tries[name] = report, CarryScore(_warping_ratio(report), distance)
             best = min(tries, key=lambda name: tries[name][1].total)
             made = Path(folder) / f"{best}{output_path.suffix}"
-            if is_split:
+            if settings != tried:
                 made.unlink()
-                run = KeyframeRun(
-                    replace(settings, split=self._settings.split), self._controls, check_stop=self._check_stop
-                )
+                run = KeyframeRun(settings, self._controls, check_stop=self._check_stop)
                 tries[best] = run._job(ways[best], input_path, made, _Trial(listener)), tries[best][1]
             write_whole(output_path, lambda part: shutil.copyfile(made, part), overwrite=self._settings.overwrite)
         figures = "; ".join(f"{name}: {score}" for name, (_, score) in tries.items())

@@ -3,7 +3,7 @@
 import errno
 import os
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from .errors import InputError, OutputError, UsageError
@@ -87,6 +87,17 @@ def write_whole(path: Path, write: Callable[[Path], object], *, overwrite: bool)
         # torch.save tells of a full disk by a RuntimeError, Pillow by a ValueError what a format cannot hold.
         except (OSError, RuntimeError, ValueError) as error:
             raise write_error(path, error, getattr(error, "strerror", None) or str(error)) from error
+
+
+def require_not_read(output_path: Path, read: Iterable[Path]) -> None:
+    """Refuse an output that would replace one of the files `read` beside the input.
+
+    Raises:
+        UsageError: it would.
+    """
+    for path in read:
+        if output_path.exists() and path.exists() and output_path.samefile(path):
+            raise UsageError(f"the output would overwrite {path}, which is read; give another output")
 
 
 def require_suffix(path: Path, suffixes: Collection[str]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .live_source import CapturedFrame, SourceState
-from .video_info import VideoInfo, orientation
+from .video_info import upright
 from .video_source import VideoFileSource
 
 # Later than this a frame is left out, as a camera would have.
@@ -71,11 +71,3 @@ def _upright_rgb(source: VideoFileSource, picture: av.VideoFrame) -> NDArray[np.
         size = (max(1, round(rgb.shape[1] * aspect)), rgb.shape[0])
         rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
     return upright(rgb, source.info)
-
-
-def upright(rgb: NDArray[np.uint8], info: VideoInfo) -> NDArray[np.uint8]:
-    """Return a coded picture, (H, W, 3), as it is meant to be seen."""
-    mirrored, quarters = orientation(info.display_matrix)
-    if not (mirrored or quarters):
-        return rgb
-    return np.ascontiguousarray(np.rot90(np.fliplr(rgb) if mirrored else rgb, quarters))

@@ -94,6 +94,14 @@ def over_white(picture: Picture) -> NDArray[np.uint8]:
     return np.asarray(Image.alpha_composite(paper, image).convert("RGB"))
 
 
+def mask_of(picture: Picture) -> NDArray[np.uint8]:
+    """Return a picture's luminance, (H, W), black where it is transparent: nothing was painted there."""
+    luminance = np.asarray(Image.fromarray(picture.rgb).convert("L"))
+    if picture.alpha is None:
+        return luminance
+    return np.rint(luminance * (picture.alpha / np.float32(255))).astype(np.uint8)
+
+
 def write_picture(path: Path, picture: Picture, *, suffix: str) -> None:
     """Write a picture in the format of `suffix`, one of `SAVE_OPTIONS`, whatever the suffix of `path`.
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .errors import UsageError
 from .finish import finish
 from .loaded_style import LoadedStyle, load_style
-from .output_file import require_paths, write_whole
+from .output_file import require_not_read, require_paths, write_whole
+from .paint_mask import mask_path, still_mask
 from .picture import SAVE_OPTIONS, keeps_alpha, read_picture, write_picture
 from .settings import Controls, Settings
 from .split import Split
@@ -49,6 +49,7 @@ class PictureJobs:
         self._settings = settings
         self._controls = controls
         self._check_stop = check_stop
+        self._mask = mask_path(settings)
         self._clock: Callable[[], float] = time.perf_counter
         self._loaded: LoadedStyle = load_style(
             style, engine=settings.engine, device=settings.device, precision=settings.precision
@@ -73,13 +74,14 @@ class PictureJobs:
         self._check_stop()
         settings = self._settings
         require_paths(input_path, output_path, suffixes=SAVE_OPTIONS, overwrite=settings.overwrite)
-        for picture_path in self._style.pictures:
-            if output_path.exists() and output_path.samefile(picture_path):
-                raise UsageError(f"the output would overwrite the picture of the style: {output_path}; give another")
+        require_not_read(output_path, [*self._style.pictures, *([self._mask] if self._mask is not None else [])])
         started_s = self._clock()
         picture = read_picture(input_path)
         made = self._stylizer.stylize(picture.rgb, strength=self._controls.strength)
         stylized, alpha = finish(picture.rgb, made, self._controls), picture.alpha
+        if self._mask is not None:
+            mask = still_mask(self._mask, picture.rgb, inverted=settings.invert_mask)
+            stylized = mask.mix(picture.rgb, stylized)
         if settings.split is not None:
             split = Split(settings.split)
             stylized = split.join(picture.rgb, stylized)

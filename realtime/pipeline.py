@@ -2,7 +2,7 @@
 
     thread "decode"     source -> frame, is it a repeat? motion, less noise -+
     pool "network"              paint (painter.workers at once, results in order)
-    thread "smooth"                     smooth, finish --------------+
+    thread "smooth"                     smooth, finish, compose ------+
     calling thread                                                   sink.write, on_frame
 
 A frame that repeats the one before takes over its result: at smoothing 0 only where all bytes are the same, so that the
@@ -30,13 +30,13 @@ from .settings import Controls
 from .sink import Sink
 from .smoother import Smoother
 from .source import Source
-from .split import Split
 from .stylizer import Stylized
 
 # Frames that wait before the encoder; more would only take memory.
 _FINISHED_WAITING = 2
 _JOIN_TIMEOUT_S = 10.0
 STAGES = ("decode", "motion", "network", "smooth", "encode")
+Composer = Callable[[Frame, NDArray[np.uint8]], NDArray[np.uint8]]
 SmoothedListener = Callable[[Frame, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
@@ -45,7 +45,7 @@ class FilePipeline:
 
     `meters` holds a StageMeter for each of STAGES; `frames_reused` counts those that the network did not see.
     `on_smoothed` is called in the thread "smooth" with each frame, what the network made of it and that smoothed, both
-    at inference size.
+    at inference size; `compose` in the same thread with each frame and its finished picture, and makes what is written.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class FilePipeline:
         sink: Sink,
         *,
         controls: Controls,
-        split: Split | None = None,
+        compose: Composer = lambda frame, picture: picture,
         on_smoothed: SmoothedListener = lambda frame, stylized, smoothed: None,
     ) -> None:
         self.meters = {name: StageMeter(name) for name in STAGES}
@@ -65,7 +65,7 @@ class FilePipeline:
         self._smoother = smoother
         self._sink = sink
         self._controls = controls
-        self._split = split
+        self._compose = compose
         self._on_smoothed = on_smoothed
         self._repeats = RepeatDetector()
         self._motion = MotionTracker()
@@ -152,8 +152,7 @@ class FilePipeline:
             with self.meters["smooth"].measure():
                 smoothed = self._smoother.smooth(look, made.stylized, smoothing=self._controls.smoothing)
                 picture = finish(frame.rgb, replace(made, stylized=smoothed), self._controls)
-                if self._split is not None:
-                    picture = self._split.join(frame.rgb, picture)
+                picture = self._compose(frame, picture)
             self._on_smoothed(frame, made.stylized, smoothed)
             self._finished.put(replace(frame, rgb=picture))
         self._finished.finish()

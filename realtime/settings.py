@@ -228,6 +228,15 @@ class Settings:
         choices=SPLIT_KINDS,
         help="show before and after: in one picture, or side by side at twice the width",
     )
+    mask: str | None = option(
+        None,
+        none="all is painted",
+        parse=_path_text,
+        metavar="FILE",
+        help="paint where this picture or video is white and keep the input where it is black; a video runs along "
+        "with the input",
+    )
+    invert_mask: bool = option(False, help="with --mask: paint where it is black")
     measure: bool = option(
         False,
         help="measure the flicker of the input, of the network's pictures and of the smoothed ones, for --report "
@@ -266,5 +275,18 @@ class Settings:
 
 # The options of `stylize-image`.
 PICTURE_OPTIONS = frozenset(
-    {"strength", "keep_colors", "style", "mix", "size", "device", "engine", "precision", "split", "overwrite"}
+    {
+        "strength",
+        "keep_colors",
+        "style",
+        "mix",
+        "size",
+        "device",
+        "engine",
+        "precision",
+        "split",
+        "mask",
+        "invert_mask",
+        "overwrite",
+    }
 )

@@ -10,8 +10,10 @@ import av
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
+from numpy.typing import NDArray
 
 from .color import SDR_TAGS, ColorTags
+from .errors import InputError
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -21,6 +23,8 @@ _FALLBACK_FRAME_RATE = Fraction(25)
 # Clock of a stream that tells none: that of MPEG.
 _FALLBACK_TIME_BASE = Fraction(1, 90000)
 _DISPLAY_MATRIX_LENGTH = 9
+# Shapes that differ by less are the same: sizes are whole pixels, and tools round to multiples of 8.
+_ASPECT_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,41 @@ def orientation(display_matrix: tuple[int, ...] | None) -> tuple[bool, int]:
     if b == 0:
         return mirrored, 2 if a < 0 else 0
     return mirrored, 3 if b > 0 else 1
+
+
+def upright(stored: NDArray[np.uint8], info: VideoInfo) -> NDArray[np.uint8]:
+    """Return a picture of the video, (H, W) or (H, W, 3), turned as players show it; pixels keep their aspect."""
+    mirrored, quarters = orientation(info.display_matrix)
+    if not (mirrored or quarters):
+        return stored
+    return np.ascontiguousarray(np.rot90(np.fliplr(stored) if mirrored else stored, quarters))
+
+
+def as_stored(shown: NDArray[np.uint8], info: VideoInfo) -> NDArray[np.uint8]:
+    """Return a picture, (H, W) or (H, W, 3), turned as the video stores what it shows: the inverse of `upright`."""
+    mirrored, quarters = orientation(info.display_matrix)
+    turned = np.rot90(shown, -quarters)
+    return np.ascontiguousarray(np.fliplr(turned) if mirrored else turned)
+
+
+def require_shape(
+    picture: NDArray[np.uint8], size: tuple[int, int], *, name: str, pixel_aspect: Fraction | None = None
+) -> None:
+    """Refuse a picture, (H, W) or (H, W, 3), that is not of the shape of frames of `size`, (width, height), as stored.
+
+    Its pixels may be square or have the frames' `pixel_aspect`.
+
+    Raises:
+        InputError: it has another shape.
+    """
+    height, width = picture.shape[:2]
+    aspect = Fraction(*size)
+    known = (aspect, aspect * (pixel_aspect or 1))
+    if all(abs(width / height / float(each) - 1) > _ASPECT_TOLERANCE for each in known):
+        raise InputError(
+            f"{name} has {width}x{height} pixels, another shape than the {size[0]}x{size[1]} of the frames as stored; "
+            "it must be of the whole frame, not cut"
+        )
 
 
 def clock_of(stream: "VideoStream") -> Fraction:

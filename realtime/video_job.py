@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .container import FORMAT_OF_SUFFIX, output_format
 from .encoded_journal import EncodedJournal
@@ -16,9 +19,10 @@ from .job_identity import job_identity
 from .job_report import JobListener, JobReport, JobStart, options_used, versions
 from .job_style import JobStyle, KeyframeStyle, NetworkStyle
 from .meters import peak_memory_mb
-from .output_file import require_paths
+from .output_file import require_not_read, require_paths
+from .paint_mask import PaintMask, mask_path, video_mask
 from .painter import Painter
-from .pipeline import STAGES, FilePipeline
+from .pipeline import STAGES, Composer, FilePipeline
 from .settings import Controls, Settings
 from .smoother import FlowSmoother
 from .smoothing_watch import CutSeen, SmoothingWatch
@@ -59,6 +63,7 @@ class VideoJobs:
         self._settings = settings
         self._controls = controls
         self._check_stop = check_stop
+        self._mask = mask_path(settings)
         self._choice = style if isinstance(style, StyleChoice) else None
         self._encoders: dict[str, EncoderChoice] = {}
         self._clock: Callable[[], float] = time.perf_counter
@@ -86,6 +91,7 @@ class VideoJobs:
             StylizeError: input or output cannot be used, or no encoder for it.
         """
         require_paths(input_path, output_path, suffixes=FORMAT_OF_SUFFIX, overwrite=self._settings.overwrite)
+        require_not_read(output_path, [self._mask] if self._mask is not None else [])
         self._encoder_for(output_path)
 
     def run(self, input_path: Path, output_path: Path, listener: JobListener) -> JobReport:
@@ -114,6 +120,7 @@ class VideoJobs:
                 split = Split.of(settings.split, source.info) if settings.split is not None else None
                 notes: list[str] = []
                 with (
+                    self._open_mask(source, notes) as mask,
                     self._journal(input_path, output_path, encoder, listener) as journal,
                     self._style.open(source, notes) as painter,
                     VideoFileSink(
@@ -125,11 +132,24 @@ class VideoJobs:
                         journal=journal,
                     ) as sink,
                 ):
+
+                    def compose(frame: Frame, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+                        if mask is not None:
+                            picture = mask.mix(frame.rgb, picture, time_s=frame.pts_s)
+                        return split.join(frame.rgb, picture) if split is not None else picture
+
                     return self._run_pipeline(
-                        source, sink, painter, split, encoder, output_path, listener, opened_s, notes, journal
+                        source, sink, painter, compose, encoder, output_path, listener, opened_s, notes, journal
                     )
             finally:
                 copier.close()
+
+    def _open_mask(
+        self, source: VideoFileSource, notes: list[str]
+    ) -> "AbstractContextManager[PaintMask] | nullcontext[None]":
+        if self._mask is None:
+            return nullcontext()
+        return video_mask(self._mask, source, self._settings, notes)
 
     def _journal(
         self, input_path: Path, output_path: Path, encoder: EncoderChoice, listener: JobListener
@@ -150,7 +170,7 @@ class VideoJobs:
         source: VideoFileSource,
         sink: VideoFileSink,
         painter: Painter,
-        split: Split | None,
+        compose: Composer,
         encoder: EncoderChoice,
         output_path: Path,
         listener: JobListener,
@@ -162,7 +182,9 @@ class VideoJobs:
         watch = SmoothingWatch(smoother, measure=self._settings.measure)
         style = self._style
         controls = self._controls if style.smooths else replace(self._controls, smoothing=0.0)
-        pipeline = FilePipeline(source, painter, smoother, sink, controls=controls, split=split, on_smoothed=watch.see)
+        pipeline = FilePipeline(
+            source, painter, smoother, sink, controls=controls, compose=compose, on_smoothed=watch.see
+        )
         frames_before = journal.frames_kept if journal is not None else 0
         cuts_before = [CutSeen(*cut) for cut in journal.cuts] if journal is not None else []
         for _ in range(_frames_to_skip(journal, smoothing=controls.smoothing)):

@@ -58,7 +58,7 @@ class VideoFileSource:
         self._decoded: Iterator[av.VideoFrame]
         self._open()
         try:
-            self._origin_s = (self._stream.start_time or 0) * self._time_base
+            self._origin_s = self._find_origin_s()
             self._start_s = self._origin_s + start_s if start_s else None
             self.end_s = self._origin_s + end_s if end_s is not None else None
             self._first = self._first_frame()
@@ -80,6 +80,11 @@ class VideoFileSource:
         self._timed = self._with_times()
         self._index = 0  # of the next frame
         self._frames = self._read_frames()
+
+    @property
+    def offset_s(self) -> Fraction:
+        """What the times of frames lack of those that count from the first frame of the file."""
+        return self.time_shift_s - self._origin_s
 
     def __enter__(self) -> "VideoFileSource":
         return self
@@ -231,6 +236,16 @@ class VideoFileSource:
                 return
         self._container.close()
         self._open()
+
+    def _find_origin_s(self) -> Fraction:
+        """Return the time of the first frame of the file, which FFmpeg does not tell for every short one."""
+        if self._stream.start_time is not None:
+            return self._stream.start_time * self._time_base
+        first = next(self._decoded, None)
+        if first is None:
+            return Fraction(0)
+        self._decoded = chain([first], self._decoded)
+        return self._time_of(first)
 
     def _first_frame(self) -> av.VideoFrame:
         """Decode up to the first frame of the range and leave it to be served again."""

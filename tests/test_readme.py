@@ -66,6 +66,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("classes/sea", "classes/sky"):
         shutil.copytree(folder / "photographs", folder / name)
     shutil.copy(folder / "paintings" / "0.jpg", folder / "painting.jpg")
+    Image.linear_gradient("L").resize((160, 90)).save(folder / "mask.png")
     (folder / "paintings" / "0.jpg").rename(folder / "paintings" / "vincent-van-gogh_the-starry-night.jpg")
     checkpoints = folder / "torch" / "hub" / "checkpoints"
     checkpoints.mkdir(parents=True)

@@ -111,9 +111,7 @@ def test_moments_of_a_part_are_kept_with_all_key_frames(tmp_path: Path) -> None:
     assert [each.number for each in footage.keyframes] == [2, 17]
 
 
-@pytest.mark.parametrize(
-    ("size", "message"), [((64, 64), "another shape than the video's 192x128"), ((192, 120), "shape")]
-)
+@pytest.mark.parametrize(("size", "message"), [((64, 64), "another shape than the 192x128"), ((192, 120), "shape")])
 def test_keyframe_of_another_shape_is_refused(tmp_path: Path, size: tuple[int, int], message: str) -> None:
     video, keyframes = _video(tmp_path / "in.mp4", frames=3), _keyframes(tmp_path / "keys", 0, size=size)
 

@@ -170,7 +170,7 @@ def test_picture_of_the_style_is_not_overwritten(folder: Path, capsys: pytest.Ca
 
     assert main(["in.png", "style.png", "--style", "style.png", "--overwrite", *LEFT_OUT]) == 2
 
-    assert "overwrite the picture of the style" in capsys.readouterr().err
+    assert "would overwrite style.png" in capsys.readouterr().err
     assert (folder / "style.png").read_bytes() == content
 
 

@@ -18,9 +18,8 @@ from realtime.clip_survey import ClipSurvey
 from realtime.color import SDR_TAGS
 from realtime.errors import InputError
 from realtime.keyframe_folder import find_keyframes, read_keyframe
-from realtime.paced_source import upright
 from realtime.temporal_metric import TemporalMeter
-from realtime.video_info import VideoInfo
+from realtime.video_info import VideoInfo, upright
 from tests.media import MediaWriter, read_frames, streams_of, times, write_clip
 
 SIZE = (160, 112)

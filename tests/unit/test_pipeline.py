@@ -11,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime.errors import InputError, OutputError, StylizeError
+from realtime.frame import Frame
 from realtime.input_motion import Look
 from realtime.painter import NetworkPainter
-from realtime.pipeline import STAGES, FilePipeline
+from realtime.pipeline import STAGES, Composer, FilePipeline
 from realtime.settings import Controls
 from realtime.split import Split
 from realtime.style_code import StyleCode
@@ -42,7 +43,7 @@ def _pipeline(
     engine: FakeEngine | None = None,
     smoother: FakeSmoother | None = None,
     controls: Controls | None = None,
-    split: Split | None = None,
+    compose: Composer = lambda frame, picture: picture,
 ) -> FilePipeline:
     engine = engine or FakeEngine()
     return FilePipeline(
@@ -51,8 +52,12 @@ def _pipeline(
         smoother or FakeSmoother(),
         sink,
         controls=controls or Controls(),
-        split=split,
+        compose=compose,
     )
+
+
+def _wipe(frame: Frame, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return Split("wipe").join(frame.rgb, picture)
 
 
 def _slow_at_random(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -217,7 +222,7 @@ def test_nothing_is_written_after_the_frame_that_failed() -> None:
     assert len(indices) <= 10
 
 
-def test_controls_and_split_reach_the_picture() -> None:
+def test_controls_and_composition_reach_the_picture() -> None:
     sink, smoother = FakeSink(), FakeSmoother()
     engine = FakeEngine(lambda rgb: np.full_like(rgb, 100))
 
@@ -227,7 +232,7 @@ def test_controls_and_split_reach_the_picture() -> None:
         engine=engine,
         smoother=smoother,
         controls=Controls(strength=0.5, smoothing=0.3),
-        split=Split("wipe"),
+        compose=_wipe,
     ).run(lambda _: None)
 
     assert smoother.smoothings == [0.3] * 3
@@ -245,7 +250,7 @@ def test_frames_of_the_source_are_not_written_to() -> None:
         def __iter__(self) -> Iterator[Any]:
             return iter(frames)
 
-    _pipeline(Given(3), FakeSink(), engine=FakeEngine(lambda rgb: 255 - rgb), split=Split("wipe")).run(lambda _: None)
+    _pipeline(Given(3), FakeSink(), engine=FakeEngine(lambda rgb: 255 - rgb), compose=_wipe).run(lambda _: None)
 
     assert all(np.array_equal(frame.rgb, before) for frame, before in zip(frames, given, strict=True))
 

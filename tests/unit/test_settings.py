@@ -48,6 +48,8 @@ GIVEN = {
     "crf": (["--crf", "0"], 0),
     "preset": (["--preset", "slow"], "slow"),
     "pix_fmt": (["--pix-fmt", "yuv444p"], "yuv444p"),
+    "mask": (["--mask", "folder/matte of it.mp4"], "folder/matte of it.mp4"),
+    "invert_mask": (["--invert-mask"], True),
     "encoder_options": (["-e", "a=1", "--encoder-option", "b=x=y"], (("a", "1"), ("b", "x=y"))),
     "overwrite": (["--overwrite"], True),
     "resume": (["--resume"], True),
