@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,6 +36,21 @@ from .video_source import VideoFileSource
 # smoother, noise filter and repeats remember begins anew with a scene, and only in a shot that has stood still do they
 # remember more than some fifty frames.
 _WARM_UP_FRAMES_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenJob:
+    """What is open while a job runs; `notes` grow until its end, `opened_s` is when its input was opened."""
+
+    source: VideoFileSource
+    painter: Painter
+    compose: Composer
+    sink: VideoFileSink
+    encoder: EncoderChoice
+    output_path: Path
+    journal: EncodedJournal | None
+    notes: list[str]
+    opened_s: float
 
 
 class VideoJobs:
@@ -138,9 +153,8 @@ class VideoJobs:
                             picture = mask.mix(frame.rgb, picture, time_s=frame.pts_s)
                         return split.join(frame.rgb, picture) if split is not None else picture
 
-                    return self._run_pipeline(
-                        source, sink, painter, compose, encoder, output_path, listener, opened_s, notes, journal
-                    )
+                    opened = _OpenJob(source, painter, compose, sink, encoder, output_path, journal, notes, opened_s)
+                    return self._run_pipeline(opened, listener)
             finally:
                 copier.close()
 
@@ -165,38 +179,33 @@ class VideoJobs:
             listener.preparing(f"going over the {journal.frames_kept} frames of {output_path} that are made")
         return journal
 
-    def _run_pipeline(
-        self,
-        source: VideoFileSource,
-        sink: VideoFileSink,
-        painter: Painter,
-        compose: Composer,
-        encoder: EncoderChoice,
-        output_path: Path,
-        listener: JobListener,
-        opened_s: float,
-        notes: list[str],
-        journal: EncodedJournal | None,
-    ) -> JobReport:
+    def _run_pipeline(self, job: _OpenJob, listener: JobListener) -> JobReport:
         smoother = FlowSmoother()
         watch = SmoothingWatch(smoother, measure=self._settings.measure)
         style = self._style
         controls = self._controls if style.smooths else replace(self._controls, smoothing=0.0)
         pipeline = FilePipeline(
-            source, painter, smoother, sink, controls=controls, compose=compose, on_smoothed=watch.see
+            job.source,
+            job.painter,
+            smoother,
+            job.sink,
+            controls=controls,
+            compose=job.compose,
+            on_smoothed=watch.see,
         )
+        journal = job.journal
         frames_before = journal.frames_kept if journal is not None else 0
         cuts_before = [CutSeen(*cut) for cut in journal.cuts] if journal is not None else []
         for _ in range(_frames_to_skip(journal, smoothing=controls.smoothing)):
-            source.skip_frame()
+            job.source.skip_frame()
             self._check_stop()
         listener.started(
             JobStart(
-                input_path=source.path,
-                output_path=output_path,
+                input_path=job.source.path,
+                output_path=job.output_path,
                 style=style.label,
                 engine=style.engine + (f" ({style.reason})" if style.reason else ""),
-                frames_expected=source.expected_frames(),
+                frames_expected=job.source.expected_frames(),
                 frames_before=frames_before,
             )
         )
@@ -221,33 +230,33 @@ class VideoJobs:
 
         pipeline.run(on_frame)
         if not frames:
-            raise InputError(f"no frame of {source.path} could be decoded")
-        sink.finish()
+            raise InputError(f"no frame of {job.source.path} could be decoded")
+        job.sink.finish()
         run_s = self._clock() - started_s
         meters = [pipeline.meters[name] for name in STAGES] + ([watch.meter] if self._settings.measure else [])
         return JobReport(
-            input=str(source.path),
-            output=str(output_path),
+            input=str(job.source.path),
+            output=str(job.output_path),
             style=style.name,
             style_pictures=style.pictures,
             engine=style.engine,
-            encoder=encoder.name,
+            encoder=job.encoder.name,
             frames=frames,
             frames_before=frames_before,
             duration_s=float(end_s),
-            load_s=round(self._load_s + started_s - opened_s, 3),
+            load_s=round(self._load_s + started_s - job.opened_s, 3),
             run_s=round(run_s, 3),
             cores_used=round((time.process_time() - started_cpu_s) / run_s, 2),
             peak_memory_mb=peak_memory_mb(),
             stage_ms={meter.name: round(meter.mean_ms, 2) for meter in meters},
-            corrupt_packets=source.corrupt_packets,
-            repaired_timestamps=source.repaired_timestamps,
+            corrupt_packets=job.source.corrupt_packets,
+            repaired_timestamps=job.source.repaired_timestamps,
             frames_reused=pipeline.frames_reused,
             cuts=(*cuts_before, *(cut for cut in watch.cuts if cut.frame >= frames_before)),
             coherence=watch.coherence(),
             options=options_used(self._settings, self._controls),
             versions=versions(),
-            notes=(*source.notes, *notes, *sink.notes),
+            notes=(*job.source.notes, *job.notes, *job.sink.notes),
         )
 
     def _encoder_for(self, output_path: Path) -> EncoderChoice:
