@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from training.coherence import coherence_loss
+from training.flatness import flat_pattern_loss
 from training.grid import grid_loss
 from training.recipe import Recipe
 from training.total_variation import total_variation
@@ -45,18 +46,23 @@ class StyleObjective(Objective):
             "grid": recipe.grid_weight,
             "total_variation": recipe.total_variation_weight,
         }
+        if recipe.flat_weight:
+            weights["flat_pattern"] = recipe.flat_weight
         super().__init__(network, weights)
         self._chroma_weight = recipe.coherence_chroma_weight
 
     def output_terms(self, stylized: Tensor, stylized_moved: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the terms that need no features: coherence, grid and total variation."""
-        return {
+        """Return the terms that need no features: coherence, grid, total variation and, if weighted, flat patterns."""
+        terms = {
             "coherence": coherence_loss(
                 stylized, stylized_moved, flow=batch["flow"], valid=batch["valid"], chroma_weight=self._chroma_weight
             ),
             "grid": grid_loss(stylized),
             "total_variation": total_variation(stylized),
         }
+        if "flat_pattern" in self.weights:
+            terms["flat_pattern"] = flat_pattern_loss(stylized, batch["photograph"])
+        return terms
 
 
 def sheet(rows: list[Tensor]) -> Tensor:

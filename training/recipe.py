@@ -68,6 +68,8 @@ class Recipe(LoopRecipe):
     coherence_chroma_weight: float = 0.5
     grid_weight: float = 300.0
     total_variation_weight: float = 0.1
+    # Of patterns in flat areas (`flatness.py`): for prints and drawings, whose paper is empty.
+    flat_weight: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
 from training.coherence import coherence_loss  # noqa: E402
+from training.flatness import flat_pattern_loss  # noqa: E402
 from training.grid import grid_loss  # noqa: E402
 from training.mean_std import mean_and_std, mean_std_loss  # noqa: E402
 from training.motion import move, random_flow, warp  # noqa: E402
@@ -240,3 +241,23 @@ def test_grid_can_be_unlearnt() -> None:
     (gradient,) = torch.autograd.grad(before, picture)
 
     assert grid_loss(picture.detach() - 1000 * gradient) < 0.9 * before
+
+
+def test_patterns_count_where_the_photograph_is_flat_and_there_alone() -> None:
+    photographs = torch.full((1, 3, 64, 96), 0.7)
+    photographs[..., 48:] = _random(1, 3, 64, 48)
+    rings = 0.5 + 0.1 * torch.sin(torch.arange(96) * 0.6).expand(1, 3, 64, 96)
+    in_sky, in_trees = torch.full_like(photographs, 0.5), torch.full_like(photographs, 0.5)
+    in_sky[..., :32], in_trees[..., 64:] = rings[..., :32], rings[..., 64:]
+
+    # A third of the picture has a sine of amplitude 0.1, whose variance is 0.005.
+    assert flat_pattern_loss(in_sky, photographs).item() == pytest.approx(0.005 / 3, rel=0.3)
+    assert flat_pattern_loss(in_trees, photographs).item() < 1e-6
+
+
+def test_a_flat_area_may_take_another_colour_and_a_slow_gradient() -> None:
+    photographs = torch.full((1, 3, 64, 64), 0.7) + 0.004 * (_random(1, 3, 64, 64) - 0.5)
+    slope = torch.linspace(0.2, 0.5, 64).expand(1, 3, 64, 64)
+
+    assert flat_pattern_loss(slope, photographs).item() < 0.001
+    assert flat_pattern_loss(0.1 * photographs, photographs).item() < 1e-6
