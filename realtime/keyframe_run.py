@@ -144,7 +144,7 @@ class KeyframeRun:
             numbers = survey.range_of(source)
         tries: dict[str, tuple[JobReport, CarryScore]] = {}
         settings = replace(self._settings, measure=True)
-        tried = replace(settings, split=None, mask=None)
+        tried = replace(settings, split=None, mask=None, invert_mask=False)
         trial = KeyframeRun(tried, self._controls, check_stop=self._check_stop)
         with tempfile.TemporaryDirectory(prefix="stylecast-") as folder:
             for name, style in ways.items():

@@ -24,8 +24,12 @@ Moments = Iterator[tuple[Fraction, NDArray[np.uint8]]]
 class PaintMask:
     """Mixes painted pictures with their frames, in order of time; each frame has the mask that is nearest in time.
 
-    `moments` begins with one; masks are scaled to the frames. With `inverted` black is painted instead of white.
+    The first of `moments` holds until the second is nearer; all are scaled to the frames. With `inverted` black is
+    painted instead of white.
     `on_end` is called once with the end of a mask that moves when a frame comes after it.
+
+    Raises:
+        InputError: there is no mask in `moments`.
     """
 
     def __init__(
@@ -33,7 +37,10 @@ class PaintMask:
     ) -> None:
         self._moments = moments
         self._inverted = inverted
-        self._time_s, self._mask = next(moments)
+        first = next(moments, None)
+        if first is None:
+            raise InputError("the mask has no picture that can be decoded; its file is damaged")
+        self._time_s, self._mask = first
         self._following = next(moments, None)
         self._lasts_s: Fraction | None = None  # the mask that is shown; known from the second one on
         self._weights: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None

@@ -2,7 +2,7 @@
 
     thread "decode"     source -> frame, is it a repeat? motion, less noise -+
     pool "network"              paint (painter.workers at once, results in order)
-    thread "smooth"                     smooth, finish, compose ------+
+    thread "smooth"                     smooth, finish, compose -----+
     calling thread                                                   sink.write, on_frame
 
 A frame that repeats the one before takes over its result: at smoothing 0 only where all bytes are the same, so that the

@@ -268,14 +268,15 @@ def test_nothing_is_painted_for_an_output_that_cannot_be_written(
 
 @pytest.mark.usefixtures("stand_ins", "any_style_catalogue")
 def test_auto_judges_what_is_painted_and_not_the_input_beside_it(clip: Path, keyframes: Path, tmp_path: Path) -> None:
+    mask, report = tmp_path / "mask.png", tmp_path / "report.json"
+    Image.new("L", SIZE).save(mask)
     notes = []
-    for split in ([], ["--split", "side"]):
-        report = tmp_path / f"report{len(split)}.json"
-        arguments = ["--keyframes", str(keyframes), "--carry", "auto", "--report", str(report), "--overwrite", *split]
+    for shown in ([], ["--mask", str(mask), "--invert-mask"], ["--split", "side"]):
+        arguments = ["--keyframes", str(keyframes), "--carry", "auto", "--report", str(report), "--overwrite", *shown]
         assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
         notes.append(json.loads(report.read_text(encoding="utf-8"))["notes"][-1])
 
-    assert notes[0] == notes[1]
+    assert len(set(notes)) == 1
     assert read_frames(tmp_path / "out.mp4")[0].rgb.shape[1] == 2 * SIZE[0]
 
 
