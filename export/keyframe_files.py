@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image
 
 from export.video_still import read_still
-from realtime.batch import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from realtime.batch import PICTURE_SUFFIXES
 from realtime.errors import OutputError, UsageError
 from realtime.keyframe_folder import RECORD_NAME
+from realtime.media import STILL_SUFFIXES
 from realtime.output_file import require_suffix, write_whole
 from realtime.picture import SAVE_OPTIONS, Picture, mask_of, over_white, read_picture, write_picture
 
@@ -39,7 +40,7 @@ def read_content(options: argparse.Namespace) -> Image.Image:
                 "or --auto N to take several"
             )
         return read_image(options.content)
-    if suffix in PICTURE_SUFFIXES - VIDEO_SUFFIXES:
+    if suffix in STILL_SUFFIXES:
         raise UsageError(f"--at and --frame are for videos, and {options.content} is a picture")
     # `or None`: what begins at 0 needs no search for it.
     return read_still(options.content, at_s=options.at or None, number=options.frame or 0)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .errors import InputError
 from .picture import READ_SUFFIXES, over_white, read_picture
 from .settings import time_s
-from .video_info import VideoInfo, as_stored, require_shape
+from .video_info import VideoInfo, as_stored
 
 # What beside the pictures tells of what they were painted; `stylize-keyframe` writes it.
 RECORD_NAME = "series.json"
@@ -75,11 +75,7 @@ def read_turned(path: Path, info: VideoInfo) -> NDArray[np.uint8]:
     Raises:
         InputError: it cannot be read, or has another shape than the video.
     """
-    stored = as_stored(over_white(read_picture(path)), info)
-    require_shape(
-        stored, (info.width, info.height), name=f"the key frame {path}", pixel_aspect=info.sample_aspect_ratio
-    )
-    return stored
+    return as_stored(over_white(read_picture(path)), info, name=f"the key frame {path}")
 
 
 def learned_size_px(info: VideoInfo, keyframes: Iterable[Path], *, size_px: int | None) -> int:

@@ -24,7 +24,8 @@ _VIDEO_FORMATS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "gif", "ogg", "mxf", "dv", "rm", "nut",
     "ivf", "h264", "hevc", "m4v", "obu", "av1", "vc1", "yuv4mpegpipe", "apng", "wtv", "swf", "bink", "roq", "nsv",
 )  # fmt: skip
-_PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"})
+# Of files that hold one picture and no video; a GIF may be either.
+STILL_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"})
 # Brands of still pictures in MP4's clothes.
 _PICTURE_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
 
@@ -55,7 +56,7 @@ def open_input(path: Path) -> "InputContainer":
             metadata_errors="replace",
         )
     except (av.error.FFmpegError, ValueError) as error:
-        if path.suffix.lower() in _PICTURE_SUFFIXES:
+        if path.suffix.lower() in STILL_SUFFIXES:
             raise InputError(f"{path} is not a video but a picture; stylize-image takes pictures") from error
         raise InputError(
             f"{path} is not a video file that can be read, or its index is missing ({reason(error)})"

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError, UsageError
-from .picture import READ_SUFFIXES, mask_of, read_picture
+from .media import STILL_SUFFIXES
+from .picture import mask_of, read_picture
 from .settings import Settings
 from .video_info import as_stored, require_shape, upright
 from .video_source import VideoFileSource
 
-# These may be animations; FFmpeg reads still ones as well.
-_PLAYED_SUFFIXES = frozenset({".gif"})
 # Masks, (H, W) uint8, and when they come, in seconds on the time line of the frames.
 Moments = Iterator[tuple[Fraction, NDArray[np.uint8]]]
 
@@ -25,8 +24,7 @@ class PaintMask:
     """Mixes painted pictures with their frames, in order of time; each frame has the mask that is nearest in time.
 
     The first of `moments` holds until the second is nearer; all are scaled to the frames. With `inverted` black is
-    painted instead of white.
-    `on_end` is called once with the end of a mask that moves when a frame comes after it.
+    painted instead of white. `on_end` is called once with the end of a mask that moves when a frame comes after it.
 
     Raises:
         InputError: there is no mask in `moments`.
@@ -94,14 +92,13 @@ def mask_path(settings: Settings) -> Path | None:
     return path
 
 
-def still_mask(path: Path, picture: NDArray[np.uint8], *, inverted: bool) -> PaintMask:
-    """Return the mask in a file for one upright picture, (H, W, 3).
+def still_mask(mask: NDArray[np.uint8], picture: NDArray[np.uint8], *, name: str, inverted: bool) -> PaintMask:
+    """Return the mask, (H, W), for one upright picture, (H, W, 3); errors call it `name`.
 
     Raises:
-        InputError: it is no picture, or has another shape.
+        InputError: it has another shape than the picture.
     """
-    mask = mask_of(read_picture(path))
-    require_shape(mask, (picture.shape[1], picture.shape[0]), name=f"the mask {path}")
+    require_shape(mask, (picture.shape[1], picture.shape[0]), name=name)
     return PaintMask(iter([(Fraction(0), mask)]), inverted=inverted)
 
 
@@ -115,21 +112,15 @@ def video_mask(path: Path, source: VideoFileSource, settings: Settings, notes: l
     Raises:
         InputError: it cannot be read, has another shape, or is a video that has nothing at the start of the range.
     """
-    info = source.info
 
     def opened(moments: Moments) -> PaintMask:
-        fitting = ((time_s, fitted(mask)) for time_s, mask in moments)
-        return PaintMask(fitting, inverted=settings.invert_mask, on_end=ended)
+        stored = ((time_s, as_stored(mask, source.info, name=f"the mask {path}")) for time_s, mask in moments)
+        return PaintMask(stored, inverted=settings.invert_mask, on_end=ended)
 
     def ended(end_s: Fraction) -> None:
         notes.append(f"the mask {path} ends at {float(end_s + source.offset_s):.3f} s; its last picture holds on")
 
-    def fitted(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        stored = as_stored(mask, info)
-        require_shape(stored, (info.width, info.height), name=f"the mask {path}", pixel_aspect=info.sample_aspect_ratio)
-        return stored
-
-    if path.suffix.lower() in READ_SUFFIXES - _PLAYED_SUFFIXES:
+    if path.suffix.lower() in STILL_SUFFIXES:
         yield opened(iter([(Fraction(0), mask_of(read_picture(path)))]))
         return
     with VideoFileSource(path, start_s=settings.start) as video:

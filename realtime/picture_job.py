@@ -3,13 +3,17 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .finish import finish
 from .loaded_style import LoadedStyle, load_style
 from .output_file import require_not_read, require_paths, write_whole
 from .paint_mask import mask_path, still_mask
-from .picture import SAVE_OPTIONS, keeps_alpha, read_picture, write_picture
+from .picture import SAVE_OPTIONS, keeps_alpha, mask_of, read_picture, write_picture
 from .settings import Controls, Settings
 from .split import Split
 from .style_choice import StyleChoice
@@ -65,6 +69,12 @@ class PictureJobs:
     def close(self) -> None:
         self._loaded.close()
 
+    @cached_property
+    def _mask_levels(self) -> NDArray[np.uint8]:
+        """The mask, (H, W), read once for all pictures."""
+        assert self._mask is not None
+        return mask_of(read_picture(self._mask))
+
     def run(self, input_path: Path, output_path: Path) -> PictureReport:
         """Stylise one picture; on failure nothing is left under `output_path` that was not there before.
 
@@ -74,13 +84,14 @@ class PictureJobs:
         self._check_stop()
         settings = self._settings
         require_paths(input_path, output_path, suffixes=SAVE_OPTIONS, overwrite=settings.overwrite)
-        require_not_read(output_path, [*self._style.pictures, *([self._mask] if self._mask is not None else [])])
+        require_not_read(output_path, filter(None, [*self._style.pictures, self._mask]))
         started_s = self._clock()
         picture = read_picture(input_path)
         made = self._stylizer.stylize(picture.rgb, strength=self._controls.strength)
         stylized, alpha = finish(picture.rgb, made, self._controls), picture.alpha
         if self._mask is not None:
-            mask = still_mask(self._mask, picture.rgb, inverted=settings.invert_mask)
+            name = f"the mask {self._mask}"
+            mask = still_mask(self._mask_levels, picture.rgb, name=name, inverted=settings.invert_mask)
             stylized = mask.mix(picture.rgb, stylized)
         if settings.split is not None:
             split = Split(settings.split)

@@ -106,7 +106,7 @@ class VideoJobs:
             StylizeError: input or output cannot be used, or no encoder for it.
         """
         require_paths(input_path, output_path, suffixes=FORMAT_OF_SUFFIX, overwrite=self._settings.overwrite)
-        require_not_read(output_path, [self._mask] if self._mask is not None else [])
+        require_not_read(output_path, filter(None, [self._mask]))
         self._encoder_for(output_path)
 
     def run(self, input_path: Path, output_path: Path, listener: JobListener) -> JobReport:

@@ -7,18 +7,18 @@ the painting's paper is empty (prints, ink), the network then fills skies with d
 import torch
 from torch import Tensor, nn
 
+from training.palette import luminance
+
 # Patterns up to about this size are seen, and the photograph must be flat around a place as far as that.
 WINDOW_PX = 17
 # Standard deviation of the photograph's luminance, in [0, 1], at which an area counts by 1/e: the noise of a sensor.
 FLAT_DEVIATION = 3 / 255
-_LUMINANCE = (0.299, 0.587, 0.114)
 
 
 def flat_pattern_loss(stylized: Tensor, photographs: Tensor) -> Tensor:
     """Return the mean local variance of `stylized` where `photographs` have next to none; both (B, 3, H, W), RGB."""
-    weights = torch.tensor(_LUMINANCE, device=photographs.device).view(1, 3, 1, 1)
     with torch.no_grad():
-        contrast = _local_variance((photographs.float() * weights).sum(dim=1, keepdim=True))
+        contrast = _local_variance(luminance(photographs.float()))
         flatness = torch.exp(-contrast / FLAT_DEVIATION**2)
     return (flatness * _local_variance(stylized)).mean()
 

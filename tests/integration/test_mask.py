@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from realtime.cli_image import main as stylize_image
+from realtime.cli_video import main as stylize_video
 from realtime.color import SDR_TAGS
 from realtime.paint_mask import PaintMask, video_mask
 from realtime.settings import Settings
@@ -134,14 +135,11 @@ def test_a_mask_that_cannot_be_used_is_one_line(
     for name in ("text.png", "text.mp4"):
         Path(name).write_text("no picture")
     mask = write_clip(Path("mask.mp4"), frames=4).read_bytes()
-    given_style = [] if "--keyframes" in arguments else ["stylize"]
 
-    if given_style:
-        assert stylize(clip, *arguments) == code
+    if "--keyframes" in arguments:  # which go with no `--style`
+        assert stylize_video([str(clip), *arguments, "--progress", "none"]) == code
     else:
-        from realtime.cli_video import main
-
-        assert main([str(clip), *arguments, "--progress", "none"]) == code
+        assert stylize(clip, *arguments) == code
 
     message = capsys.readouterr().err
     assert words in message
