@@ -48,11 +48,22 @@ def uses_keyframes(settings: Settings) -> bool:
     needs_vgg = settings.gatys is not None or settings.carry != "flow"
     if settings.vgg is not None and not needs_vgg:
         raise UsageError("--vgg is for --gatys and --carry few-shot; leave it out")
-    if is_used and settings.carry == "flow" and settings.device not in ("auto", "cpu"):
-        raise UsageError(
-            f"--device {settings.device}: key frames are carried along the motion on the processor; leave it out"
-        )
+    if is_used and settings.carry == "flow":
+        _require_no_network_option(settings)
     return is_used
+
+
+def _require_no_network_option(settings: Settings) -> None:
+    """Refuse what tells how a network is run, where key frames are carried along the motion."""
+    names = ["engine", "precision"] + (["size"] if settings.gatys is None else [])
+    given = [name for name in names if getattr(settings, name) != getattr(Settings(), name)]
+    if settings.device not in ("auto", "cpu"):
+        given.append("device")
+    if given:
+        raise UsageError(
+            f"--{given[0]} {getattr(settings, given[0])} is for networks, and key frames are carried along the motion "
+            "without one; leave it out, or carry them by one with --carry few-shot"
+        )
 
 
 class KeyframeRun:

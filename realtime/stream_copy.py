@@ -56,16 +56,20 @@ _SEEK_MARGIN_S = 10
 class StreamCopier:
     """Copies streams in step with the video: `copy_until` a time, then `copy_rest`.
 
-    `time_shift_s` is taken off every timestamp, packets from `end_s` (before the shift) on are left out.
+    `time_shift_s` is taken off every timestamp, packets from `end_s` (before the shift) on are left out. `skipped_s` is
+    how much of the video is left out at its beginning.
     """
 
-    def __init__(self, path: Path, *, time_shift_s: Fraction, end_s: Fraction | None) -> None:
+    def __init__(
+        self, path: Path, *, time_shift_s: Fraction, end_s: Fraction | None, skipped_s: Fraction = Fraction(0)
+    ) -> None:
         self.notes: list[str] = []
         self._path = path
         self._container = open_input(path)
         self._main = main_video_stream(self._container, path)
         self._time_shift_s = time_shift_s
         self._end_s = end_s
+        self._skipped_s = skipped_s
         self._carriers: dict[int, StreamCarrier] = {}
         self._packets: Iterator[AnyPacket] = iter(())
         self._next: AnyPacket | None = None
@@ -80,7 +84,7 @@ class StreamCopier:
     def add_streams(self, output: "OutputContainer", *, main_video: "Callable[[], VideoStream]") -> "VideoStream":
         """Add an output stream for every stream that can be carried, and `main_video()` at its place; return that."""
         output.metadata.update(describing_metadata(self._container.metadata))
-        if self._time_shift_s > 0:  # `_advance_timecode` gives it to the video
+        if self._skipped_s > 0:  # `_advance_timecode` gives it to the video
             for key in _keys_of_timecode(output.metadata):
                 del output.metadata[key]
         self._copy_chapters(output)
@@ -245,16 +249,15 @@ class StreamCopier:
 
     def _advance_timecode(self, main: "VideoStream") -> None:
         """Have the timecode of the video be that of its first frame here."""
-        begin_s = (self._main.start_time or 0) * (self._main.time_base or 0)
         rate = self._main.average_rate
         found = [
             tags[key] for tags in (self._main.metadata, self._container.metadata) for key in _keys_of_timecode(tags)
         ]
-        if not found or self._time_shift_s <= max(begin_s, 0):
+        if not found or self._skipped_s <= 0:
             return
         for key in _keys_of_timecode(main.metadata):
             del main.metadata[key]
-        frames = round((self._time_shift_s - begin_s) * rate) if rate else 0
+        frames = round(self._skipped_s * rate) if rate else 0
         advanced = timecode_after(found[0], frames, rate=rate) if rate else None
         if advanced is None:
             self._say(f"the timecode {found[0]} cannot be advanced to the start, and is left out")

@@ -130,7 +130,9 @@ class VideoJobs:
         encoder = self._encoder_for(output_path)
         opened_s = self._clock()
         with VideoFileSource(input_path, start_s=settings.start, end_s=settings.end) as source:
-            copier = StreamCopier(input_path, time_shift_s=source.time_shift_s, end_s=source.end_s)
+            copier = StreamCopier(
+                input_path, time_shift_s=source.time_shift_s, end_s=source.end_s, skipped_s=source.offset_s
+            )
             try:
                 split = Split.of(settings.split, source.info) if settings.split is not None else None
                 notes: list[str] = []

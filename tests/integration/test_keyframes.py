@@ -287,5 +287,9 @@ def test_options_that_exclude_one_another_are_refused(clip: Path, tmp_path: Path
         ["--keyframes", str(tmp_path), "--style", "scream"],
         ["--gatys-keyframes", "3"],
         ["--carry", "auto"],
+        # What runs a network, and at which size, where none is run.
+        ["--keyframes", str(tmp_path), "--engine", "onnxruntime"],
+        ["--keyframes", str(tmp_path), "--precision", "fp32"],
+        ["--keyframes", str(tmp_path), "--size", "360"],
     ):
         assert main([str(clip), output, *options, "--progress", "none"]) == 2

@@ -131,16 +131,26 @@ def test_a_timecode_track_does_not_stop_the_job(tmp_path: Path, stylize: Stylize
     assert len(streams_of(tmp_path / "out.mov", "data")) == 1
 
 
-@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
-def test_a_timecode_is_that_of_the_first_frame_that_is_kept(suffix: str, tmp_path: Path, stylize: Stylize) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "pts", "start", "timecode"),
+    [
+        (".mov", range(50), "1.2", "01:00:01:05"),
+        (".mkv", range(50), "1.2", "01:00:01:05"),
+        # So short that FFmpeg does not tell where the video begins.
+        (".mkv", range(25, 28), "0.04", "01:00:00:01"),
+    ],
+)
+def test_a_timecode_is_that_of_the_first_frame_that_is_kept(
+    suffix: str, pts: range, start: str, timecode: str, tmp_path: Path, stylize: Stylize
+) -> None:
     writer = MediaWriter(tmp_path / f"in{suffix}")
-    writer.video(pts=range(50)).metadata["timecode"] = "01:00:00:00"
+    writer.video(pts=pts).metadata["timecode"] = "01:00:00:00"
     source = writer.write()
 
-    assert stylize(source, tmp_path / "out.mov", "--start", "1.2") == 0
+    assert stylize(source, tmp_path / "out.mov", "--start", start) == 0
 
     with av.open(str(tmp_path / "out.mov")) as container:
-        assert container.streams.video[0].metadata["timecode"] == "01:00:01:05"
+        assert container.streams.video[0].metadata["timecode"] == timecode
 
 
 def test_tags_that_mp4_cannot_hold_are_said(tmp_path: Path, stylize: Stylize, read_report: ReadReport) -> None:
