@@ -87,11 +87,13 @@ class PictureJobs:
         require_not_read(output_path, filter(None, [*self._style.pictures, self._mask]))
         started_s = self._clock()
         picture = read_picture(input_path)
-        made = self._stylizer.stylize(picture.rgb, strength=self._controls.strength)
-        stylized, alpha = finish(picture.rgb, made, self._controls), picture.alpha
-        if self._mask is not None:
+        mask = None
+        if self._mask is not None:  # before it is painted, which takes long where the picture is large
             name = f"the mask {self._mask}"
             mask = still_mask(self._mask_levels, picture.rgb, name=name, inverted=settings.invert_mask)
+        made = self._stylizer.stylize(picture.rgb, strength=self._controls.strength)
+        stylized, alpha = finish(picture.rgb, made, self._controls), picture.alpha
+        if mask is not None:
             stylized = mask.mix(picture.rgb, stylized)
         if settings.split is not None:
             split = Split(settings.split)
