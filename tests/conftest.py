@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -90,17 +91,26 @@ def read_report(tmp_path: Path) -> Callable[[], dict[str, Any]]:
     return lambda: json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
 
 
+@pytest.fixture(scope="session")
+def _new_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return new folders without end; `mktemp` takes the longer (10 ms) the more there are."""
+    parent = tmp_path_factory.mktemp("users")
+    return (parent / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def user_styles(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def user_styles(_new_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder of the user's own styles: a new one, so that no test sees or touches that of the machine."""
-    folder = tmp_path_factory.mktemp("user") / "styles"
+    folder = next(_new_folders) / "styles"
+    folder.parent.mkdir()
     monkeypatch.setenv("STYLECAST_STYLES", str(folder))
     return folder
 
 
 @pytest.fixture(autouse=True)
-def _no_unfinished_files(tmp_path: Path) -> Iterator[None]:
+def _no_unfinished_files(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail the test that leaves a temporary file of ours behind."""
+    folder: Path | None = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
     yield
-    left = [path.name for path in tmp_path.rglob(".*.part")]
+    left = [path.name for path in folder.rglob(".*.part")] if folder is not None else []
     assert not left, f"unfinished files are left: {left}"

@@ -5,6 +5,7 @@ import tomllib
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import av
 import numpy as np
@@ -67,9 +68,10 @@ def _stylizer(style: Style, engine_name: str) -> Stylizer:
 
 @cache
 def _any_stylizer(engine_name: str) -> Stylizer:
-    """Return the any-style model, painting after the thumbnail of the default style; fitting it takes seconds."""
+    """Return the any-style model, painting after the thumbnail of the default style."""
     thumbnail = WEIGHTS_FOLDER / "thumbnails" / f"{DEFAULT_STYLE}.jpg"
-    return _loaded(StyleChoice(_any_style(), (thumbnail,), (1.0,)), engine_name)
+    with patch("realtime.style_fit.STEPS", 1):  # all of them take seconds
+        return _loaded(StyleChoice(_any_style(), (thumbnail,), (1.0,)), engine_name)
 
 
 def _loaded(choice: StyleChoice, engine_name: str) -> Stylizer:
