@@ -101,6 +101,7 @@ class CameraSource:
                 label, described = f"{self._address.label} ({_described(capture, rgb)})", True
             fault = self._watch.see(rgb, now_s)
             if fault is Fault.FROZEN:
+                self._attempts = 0  # it opens well
                 self._say(f"{self._address.label} shows the same picture all the time; opening it again")
                 return
             if fault is Fault.BLACK:

@@ -32,6 +32,10 @@ _TRANSPORT_STREAM_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video"
 DEFAULT_PIXEL_FORMAT = "yuv420p"  # what every browser plays
 # The scale of --crf ends here for these; FFmpeg clips what is above without a word.
 _CRF_MAX = {"libx264": 51, "libx265": 51}
+# Pixel formats of pictures that are in a graphics card.
+_GPU_FORMATS = frozenset({"cuda", "qsv", "vaapi", "videotoolbox_vld", "d3d11", "d3d12", "amf", "vulkan", "drm_prime"})
+# Other ways to tell the quality than --crf, for -e.
+_RATE_OPTIONS = frozenset({"b", "qp", "crf", "cq", "global_quality"})
 # NVENC and QSV refuse very small pictures.
 _PROBE_SIZE_PX = (320, 240)
 
@@ -86,7 +90,7 @@ def choose_encoder(
 ) -> EncoderChoice:
     """Return the encoder for `codec` with its options, after it has encoded a test picture.
 
-    Without `pixel_format` it is `DEFAULT_PIXEL_FORMAT`, or where the encoder does not know that, its own first.
+    Without `pixel_format` it is `DEFAULT_PIXEL_FORMAT`, or where the encoder does not know that, nv12 or its own first.
 
     Raises:
         UsageError: no such encoder, or it has no such option.
@@ -95,30 +99,30 @@ def choose_encoder(
     if codec == "auto":
         failures = []
         for name in AUTO_ENCODERS:
-            options = _options(name, crf=crf, preset=preset if name == "libx264" else None, extra=extra)
-            choice = EncoderChoice(name, options, pixel_format or DEFAULT_PIXEL_FORMAT)
-            failure = _probe(choice)
+            try:
+                options = _options(name, crf=crf, preset=preset if name == "libx264" else None, extra=extra)
+                choice = EncoderChoice(name, options, pixel_format or _default_pixel_format(_formats_of(name)))
+                failure = _probe(choice)
+            except UsageError as error:  # it lacks what was asked for, and the next one may have it
+                if name == AUTO_ENCODERS[-1]:
+                    raise
+                failure = str(error)
             if failure is None:
                 return choice
             failures.append(f"{name}: {failure}")
         raise OutputError("no H.264 encoder works here; " + "; ".join(failures))
     name = _ENCODER_OF_CODEC.get(codec, codec)
-    try:
-        encoder = av.Codec(name, "w")
-    except (av.error.FFmpegError, ValueError):
-        encoder = None
-    if encoder is None or encoder.type != "video":
+    formats = _formats_of(name)
+    if formats is None:
         raise UsageError(
             f"--codec {codec} is no video encoder of this FFmpeg; "
             f"use {', '.join(_ENCODER_OF_CODEC)}, auto, or h264_nvenc and the like"
         )
-    formats = [item.name for item in encoder.video_formats or ()]
-    on_gpu = bool(set(formats) & {"cuda", "qsv", "vaapi", "videotoolbox_vld"})
+    on_gpu = not _GPU_FORMATS.isdisjoint(formats)
     if pixel_format and formats and pixel_format not in formats and not on_gpu:
         raise UsageError(f"{name} cannot encode --pix-fmt {pixel_format}; it takes {', '.join(formats)}")
-    known = not formats or DEFAULT_PIXEL_FORMAT in formats or on_gpu
-    chosen_format = pixel_format or (DEFAULT_PIXEL_FORMAT if known else formats[0])
-    choice = EncoderChoice(name, _options(name, crf=crf, preset=preset, extra=extra), chosen_format)
+    options = _options(name, crf=crf, preset=preset, extra=extra)
+    choice = EncoderChoice(name, options, pixel_format or _default_pixel_format(formats))
     failure = _probe(choice)
     if failure is not None:
         raise OutputError(f"the encoder {name} does not work here with {_spelled(choice)}: {failure}")
@@ -141,6 +145,23 @@ def require_container(choice: EncoderChoice, container: str) -> None:
         raise UsageError(f"{container} files cannot hold {codec}; choose another --codec, or .mkv as output")
 
 
+def _formats_of(name: str) -> list[str] | None:
+    """Return the pixel formats that an encoder tells, maybe none; None where this FFmpeg has no such encoder."""
+    try:
+        encoder = av.Codec(name, "w")
+    except (av.error.FFmpegError, ValueError):
+        return None
+    return [item.name for item in encoder.video_formats or ()] if encoder.type == "video" else None
+
+
+def _default_pixel_format(formats: list[str] | None) -> str:
+    """Return what an encoder of these formats is given: one that is in memory, and of 8 bits if it can be."""
+    in_memory = [name for name in formats or () if name not in _GPU_FORMATS]
+    return next((name for name in (DEFAULT_PIXEL_FORMAT, "nv12") if name in in_memory), None) or (
+        in_memory[0] if in_memory else DEFAULT_PIXEL_FORMAT
+    )
+
+
 def _options(name: str, *, crf: int | None, preset: str | None, extra: tuple[tuple[str, str], ...]) -> dict[str, str]:
     defaults = _DEFAULTS.get(name, _UNKNOWN_ENCODER)
     options = dict(defaults.fixed)
@@ -148,7 +169,8 @@ def _options(name: str, *, crf: int | None, preset: str | None, extra: tuple[tup
         raise UsageError(f"{name} takes no --crf {crf}" + (f", at most {_CRF_MAX[name]}" if name in _CRF_MAX else ""))
     if preset is not None and defaults.preset_option is None:
         raise UsageError(f"{name} takes no --preset")
-    quality = crf if crf is not None else defaults.quality
+    has_rate = not _RATE_OPTIONS.isdisjoint(key for key, _ in extra)
+    quality = crf if crf is not None or has_rate else defaults.quality
     if quality is not None and defaults.quality_option:
         options[defaults.quality_option] = str(quality)
     chosen_preset = preset or defaults.preset

@@ -1,6 +1,7 @@
 """Open media files with PyAV so that every failure is one of ours and no file can reach the network or other files."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +27,9 @@ _VIDEO_FORMATS = (
 )  # fmt: skip
 # Of files that hold one picture and no video; a GIF may be either.
 STILL_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"})
+# How far FFmpeg looks for the format of a stream, in bytes and in microseconds: first its own 5 MB and 5 s, then, where
+# a stream was not met so soon, this much.
+_LONG_PROBE = {"probesize": "100000000", "analyzeduration": "60000000"}
 # Brands of still pictures in MP4's clothes.
 _PICTURE_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
 
@@ -50,11 +54,10 @@ def open_input(path: Path) -> "InputContainer":
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     try:
-        container = av.open(
-            "file:" + os.fspath(path),
-            options={"protocol_whitelist": "file", "format_whitelist": ",".join(_VIDEO_FORMATS)},
-            metadata_errors="replace",
-        )
+        container = _open(path)
+        if any(map(_is_unknown, container.streams)):
+            container.close()
+            container = _open(path, _LONG_PROBE)
     except (av.error.FFmpegError, ValueError) as error:
         if path.suffix.lower() in STILL_SUFFIXES:
             raise InputError(f"{path} is not a video but a picture; stylize-image takes pictures") from error
@@ -65,6 +68,22 @@ def open_input(path: Path) -> "InputContainer":
         container.close()
         raise InputError(f"{path} is not a video but a picture; stylize-image takes pictures")
     return container
+
+
+def _open(path: Path, probe: Mapping[str, str] = {}) -> "InputContainer":
+    return av.open(
+        "file:" + os.fspath(path),
+        options={"protocol_whitelist": "file", "format_whitelist": ",".join(_VIDEO_FORMATS), **probe},
+        metadata_errors="replace",
+    )
+
+
+def _is_unknown(stream: "Stream") -> bool:
+    """Return whether FFmpeg knows the codec, but has met too little of the stream to know its format."""
+    context = stream.codec_context
+    if cast("object", context) is None:
+        return False
+    return (stream.type == "audio" and not context.sample_rate) or (stream.type == "video" and not context.width)  # type: ignore[attr-defined]
 
 
 def main_video_stream(container: "InputContainer", path: Path) -> "VideoStream":

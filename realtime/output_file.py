@@ -41,7 +41,7 @@ class OutputFile:
             OutputError: a file took the name meanwhile.
             OSError: the disk is full or gone; `write_error` tells it.
         """
-        with self.part.open("rb") as file:
+        with self.part.open("r+b") as file:  # Windows brings to the disk only what may be written
             os.fsync(file.fileno())
         if self._in_place:
             return

@@ -50,8 +50,10 @@ class PacedFileSource:
     def _play(self, stop: threading.Event) -> Iterator[CapturedFrame]:
         started_s: float | None = None
         with VideoFileSource(self._path) as source:
-            for picture, picture_pts_s, _ in source.pictures():
+            end_s = 0.0
+            for picture, picture_pts_s, duration_s in source.pictures():
                 pts_s, now_s = float(picture_pts_s), self._clock()
+                end_s = pts_s + float(duration_s)
                 if started_s is None:
                     started_s = now_s - pts_s
                 wait_s = started_s + pts_s - now_s
@@ -63,6 +65,8 @@ class PacedFileSource:
                     self.dropped += 1
                     continue
                 yield CapturedFrame(partial(_upright_rgb, source, picture), self._clock())
+            if started_s is not None:
+                stop.wait(max(0.0, started_s + end_s - self._clock()))
 
 
 def _upright_rgb(source: VideoFileSource, picture: av.VideoFrame) -> NDArray[np.uint8]:

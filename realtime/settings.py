@@ -257,7 +257,10 @@ class Settings:
         help="quality of the encoder, lower is better",
     )
     preset: str | None = option(
-        None, none="veryfast for h264 and hevc, 10 av1, 6 vp9", metavar="NAME", help="speed of the encoder"
+        None,
+        none="veryfast for h264 and hevc, 10 av1, 6 vp9",
+        metavar="NAME",
+        help="speed of the encoder; with --codec auto of libx264 alone",
     )
     pix_fmt: str | None = option(
         None, none="yuv420p; yuv422p10le for prores", metavar="FORMAT", help="pixel format of the output"

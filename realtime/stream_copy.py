@@ -27,6 +27,7 @@ from .stream_convert import (
 )
 from .time_line import MainClock, StreamLine, packet_time_s
 from .timecode import timecode_after
+from .video_info import told_rate
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -71,6 +72,7 @@ class StreamCopier:
         self._end_s = end_s
         self._skipped_s = skipped_s
         self._carriers: dict[int, StreamCarrier] = {}
+        self._hides_discarded = False
         self._packets: Iterator[AnyPacket] = iter(())
         self._next: AnyPacket | None = None
 
@@ -101,6 +103,8 @@ class StreamCopier:
                 carried.append(stream)
         if output.format.name == "mpegts":
             self._say_what_transport_streams_lack(carried)
+        # Of what the edit list of an MP4 hides, decoders need the last packet; without such a list it would be heard.
+        self._hides_discarded = output.format.name in ("mp4", "mov")
         self._packets = self._read(carried)
         self._next = next(self._packets, None)
         return main
@@ -124,12 +128,12 @@ class StreamCopier:
         """Yield the packets of the range, with their times in the output."""
         if not streams:
             return
-        if self._time_shift_s > 0:
+        if self._skipped_s > 0:
             try:
                 self._container.seek(max(0, int((self._time_shift_s - _SEEK_MARGIN_S) * 1_000_000)))
             except av.error.FFmpegError:
                 pass  # no index: everything is read, and what lies before the start is left out
-        rate = self._main.average_rate or self._main.guessed_rate
+        rate = told_rate(self._main)
         clock = MainClock(frame_s=1 / rate if rate else Fraction(0))
         lines = {
             stream.index: StreamLine(clock, least_step=_least_step(stream), steady=stream.type == "audio")
@@ -151,7 +155,9 @@ class StreamCopier:
             elif packet.dts is None and packet.pts is None:
                 continue  # nothing says when it is due
             elif packet.stream_index == self._main.index:
-                clock.follow(packet)
+                # Matroska tells no decoding time of the first packets of reordered video, and their own lie ahead.
+                if packet.dts is not None:
+                    clock.follow(packet)
             else:
                 for timed in lines[packet.stream_index].push(packet):
                     if self._moved_into_range(timed):
@@ -166,6 +172,8 @@ class StreamCopier:
         begin_s = packet_time_s(packet)
         end_s = begin_s + (packet.duration or 0) * packet.time_base
         is_subtitle = packet.stream.type == "subtitle"
+        if packet.is_discard and not self._hides_discarded and 2 * end_s - begin_s <= self._time_shift_s:
+            return False
         # What was moved only to begin at 0 keeps all its audio: players skip the little that comes before.
         if end_s <= self._time_shift_s and (self._time_shift_s > 0 or (self._time_shift_s and is_subtitle)):
             return False

@@ -9,11 +9,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
+
     from .media import AnyPacket
 
 # A time that is further than this from what is expected is of another time line (recordings joined in one transport
 # stream), or wrong.
 NEW_TIME_LINE_S = 1
+# Formats whose clocks begin anywhere, such as that of a sender; what begins so late was not made so on purpose.
+_ARBITRARY_CLOCKS = frozenset({"mpegts", "mpeg"})
+_BEGIN_MAX_S = 10
 # Of a stream that waits for the video to come to the seam: more than transport streams interleave.
 _WAITING_MAX_S = 3
 
@@ -21,6 +26,17 @@ _WAITING_MAX_S = 3
 def goes_on(time_s: Fraction, expected_s: Fraction) -> bool:
     """Return whether a time is near enough to the expected one for both to be of one time line."""
     return abs(time_s - expected_s) <= NEW_TIME_LINE_S
+
+
+def shift_to_zero_s(container: "InputContainer", first_s: Fraction) -> Fraction:
+    """Return what is to be taken off all times of a file whose video begins at `first_s`, so that it begins near 0.
+
+    Players show nothing before 0, and wait through what is long before the first frame.
+    """
+    begin_s = min(first_s, Fraction(container.start_time or 0, 1_000_000))  # of the earliest stream
+    if container.format.name in _ARBITRARY_CLOCKS and begin_s > _BEGIN_MAX_S:
+        return begin_s
+    return min(first_s, Fraction(0))
 
 
 class MainClock:

@@ -1,12 +1,15 @@
 """What is known of a video before its frames flow: read off the stream and its first frame, told to the sink."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import av
+import av.error
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
@@ -14,12 +17,18 @@ from numpy.typing import NDArray
 
 from .color import SDR_TAGS, ColorTags
 from .errors import InputError
+from .media import main_video_stream, open_input
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 # Frame rate assumed where neither stream nor frames tell one: only the duration of a lone frame depends on it.
 _FALLBACK_FRAME_RATE = Fraction(25)
+# What browsers record (WebM of MediaRecorder) tells no rate, and FFmpeg guesses 1000, the ticks of its clock. Encoders
+# refuse that, or mark what they make as too much for many players.
+_GUESSED_RATE_MAX = 240
+# So many frames are measured instead.
+_MEASURED_FRAMES = 50
 # Clock of a stream that tells none: that of MPEG.
 _FALLBACK_TIME_BASE = Fraction(1, 90000)
 _DISPLAY_MATRIX_LENGTH = 9
@@ -45,14 +54,17 @@ class VideoInfo:
     color_tags: ColorTags
 
 
-def describe_video(stream: "VideoStream", first: av.VideoFrame) -> VideoInfo:
-    """Return what `stream` and its first frame of the range say; HDR is described as the SDR that it is mapped to."""
+def describe_video(stream: "VideoStream", first: av.VideoFrame, *, path: Path) -> VideoInfo:
+    """Return what `stream` of the file at `path` and its first frame of the range say.
+
+    HDR is described as the SDR that it is mapped to.
+    """
     tags = ColorTags.of(first)
     return VideoInfo(
         width=first.width,
         height=first.height,
         time_base=clock_of(stream),
-        frame_rate=stream.average_rate or stream.guessed_rate or _FALLBACK_FRAME_RATE,
+        frame_rate=told_rate(stream) or _measured_rate(path) or _FALLBACK_FRAME_RATE,
         constant_frame_rate=_has_constant_rate(stream),
         sample_aspect_ratio=stream.sample_aspect_ratio,
         display_matrix=_display_matrix(first),
@@ -121,6 +133,12 @@ def clock_of(stream: "VideoStream") -> Fraction:
     return stream.time_base or _FALLBACK_TIME_BASE
 
 
+def told_rate(stream: "VideoStream") -> Fraction | None:
+    """Return the frame rate that FFmpeg finds in a file, None where it only guesses and takes a clock for it."""
+    guessed = stream.guessed_rate
+    return stream.average_rate or (guessed if guessed and guessed <= _GUESSED_RATE_MAX else None)
+
+
 def promised_frames(stream: "VideoStream") -> int:
     """Return how many frames the file says it holds, without those that the edit list of an MP4 hides; 0: unknown."""
     entries = stream.index_entries
@@ -146,6 +164,18 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
         return None
     matrix = np.frombuffer(bytes(data), dtype=np.int32)
     return tuple(int(value) for value in matrix) if matrix.size == _DISPLAY_MATRIX_LENGTH else None
+
+
+def _measured_rate(path: Path) -> Fraction | None:
+    """Return the rate of the first frames of a file by the times of their packets, None where these tell none."""
+    with open_input(path) as container:
+        stream = main_video_stream(container, path)
+        packets = (packet for packet in container.demux(stream) if packet.size and packet.pts is not None)
+        times: list[int] = []
+        with suppress(av.error.FFmpegError):  # a damaged place, which decoding goes on behind
+            times += (packet.pts for packet in islice(packets, _MEASURED_FRAMES))  # type: ignore[misc]
+        span_s = (max(times) - min(times)) * clock_of(stream) if times else Fraction(0)
+    return ((len(times) - 1) / span_s).limit_denominator(1001) if span_s else None
 
 
 def _has_constant_rate(stream: "VideoStream") -> bool:

@@ -17,7 +17,7 @@ from .errors import InputError
 from .frame import Frame
 from .media import main_video_stream, open_input, reason
 from .picture_filter import PictureFilter
-from .time_line import goes_on
+from .time_line import goes_on, shift_to_zero_s
 from .video_info import clock_of, describe_video, has_captions, promised_frames
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ class VideoFileSource:
             self.end_s = self._origin_s + end_s if end_s is not None else None
             self._first = self._first_frame()
             self.first_s = self._time_of(self._first)
-            self.time_shift_s = self.first_s if self._start_s is not None else min(self.first_s, Fraction(0))
-            if self.time_shift_s < 0:
-                self._note(
-                    f"the first frame is at {float(self.first_s):g} s: everything is moved by that, to begin at 0"
-                )
-            self.info = describe_video(self._stream, self._first)
+            self.time_shift_s = self.first_s
+            if self._start_s is None:
+                self.time_shift_s = shift_to_zero_s(self._container, self.first_s)
+                if self.time_shift_s:
+                    self._note(f"the first frame is at {float(self.first_s):g} s: everything is moved to begin at 0")
+            self.info = describe_video(self._stream, self._first, path=self.path)
             if has_captions(self._first):
                 self._note("closed captions inside the video (CEA-608/708) are left out")
         except BaseException:
@@ -238,9 +238,10 @@ class VideoFileSource:
         self._open()
 
     def _find_origin_s(self) -> Fraction:
-        """Return the time of the first frame of the file, which FFmpeg does not tell for every short one."""
-        if self._stream.start_time is not None:
-            return self._stream.start_time * self._time_base
+        """Return the time of the first frame of the file.
+
+        FFmpeg tells no beginning of some short videos, and of others that of their file, which may be the audio's.
+        """
         first = next(self._decoded, None)
         if first is None:
             return Fraction(0)

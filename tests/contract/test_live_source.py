@@ -113,6 +113,16 @@ def test_a_file_is_played_at_its_own_pace(tmp_path: Path) -> None:
     assert [captured_s - 50 for _, captured_s in shown] == pytest.approx([ms / 1000 for ms in pts])
 
 
+def test_the_last_frame_is_shown_as_long_as_it_lasts(tmp_path: Path) -> None:
+    """Played again and again, a picture of one second would spin."""
+    path = write_clip(tmp_path / "in.mkv", audio=False, pts=[0, 1, 2], time_base=Fraction(1), rate=Fraction(1))
+    clock = FakeTime(50.0)
+
+    play(path, clock)
+
+    assert clock.now_s == pytest.approx(53, abs=0.01)
+
+
 def test_what_a_file_is_late_with_is_left_out_and_counted(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "in.mp4", audio=False, frames=FRAMES)
     clock = FakeTime(50.0)

@@ -20,7 +20,8 @@ from tests.media import read_frames, write_clip
 
 SIZE = (160, 112)
 FRAMES = 6
-OPTIONS = ["--progress", "none", "--engine", "onnxruntime", "--device", "cpu", "--crf", "0", "--pix-fmt", "yuv444p"]
+NETWORK_OPTIONS = ["--engine", "onnxruntime", "--device", "cpu"]
+OPTIONS = ["--progress", "none", "--crf", "0", "--pix-fmt", "yuv444p"]
 # A signal ends parent and child within this.
 END_TIMEOUT_S = 20
 PAINTER = """
@@ -210,7 +211,17 @@ def test_a_report_overwrites_no_picture_that_is_painted_after(
 def test_what_of_the_video_is_not_made_is_not_learned(
     clip: Path, keyframes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--keyframes", str(keyframes), "--carry", "few-shot", "--start", "0.08", "--end", "0.2"]
+    arguments = [
+        "--keyframes",
+        str(keyframes),
+        "--carry",
+        "few-shot",
+        *NETWORK_OPTIONS,
+        "--start",
+        "0.08",
+        "--end",
+        "0.2",
+    ]
 
     assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
 
@@ -219,7 +230,7 @@ def test_what_of_the_video_is_not_made_is_not_learned(
 
 @pytest.mark.usefixtures("stand_ins")
 def test_few_shot_runs_the_network_that_was_trained(clip: Path, keyframes: Path, tmp_path: Path) -> None:
-    arguments = ["--keyframes", str(keyframes), "--carry", "few-shot", "--smoothing", "0"]
+    arguments = ["--keyframes", str(keyframes), "--carry", "few-shot", *NETWORK_OPTIONS, "--smoothing", "0"]
 
     assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
 
@@ -234,7 +245,7 @@ def test_a_network_runs_at_the_size_at_which_it_learned(
 ) -> None:
     (tmp_path / "small").mkdir()
     Image.new("RGB", (120, 84)).save(tmp_path / "small" / "0.png")
-    arguments = ["--keyframes", str(tmp_path / "small"), "--carry", "few-shot", "--overwrite"]
+    arguments = ["--keyframes", str(tmp_path / "small"), "--carry", "few-shot", *NETWORK_OPTIONS, "--overwrite"]
     for size, learned_px in (([], 84), (["--size", "72"], 72)):
         report = tmp_path / "report.json"
         assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *size, "--report", str(report), *OPTIONS]) == 0
@@ -272,7 +283,17 @@ def test_auto_judges_what_is_painted_and_not_the_input_beside_it(clip: Path, key
     Image.new("L", SIZE).save(mask)
     notes = []
     for shown in ([], ["--mask", str(mask), "--invert-mask"], ["--split", "side"]):
-        arguments = ["--keyframes", str(keyframes), "--carry", "auto", "--report", str(report), "--overwrite", *shown]
+        arguments = [
+            "--keyframes",
+            str(keyframes),
+            "--carry",
+            "auto",
+            *NETWORK_OPTIONS,
+            "--report",
+            str(report),
+            "--overwrite",
+            *shown,
+        ]
         assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
         notes.append(json.loads(report.read_text(encoding="utf-8"))["notes"][-1])
 
@@ -283,7 +304,15 @@ def test_auto_judges_what_is_painted_and_not_the_input_beside_it(clip: Path, key
 @pytest.mark.usefixtures("stand_ins", "any_style_catalogue")
 def test_auto_keeps_what_measures_better_and_says_why(clip: Path, keyframes: Path, tmp_path: Path) -> None:
     """The network of the stand-in inverts, which looks nothing like the key frames."""
-    arguments = ["--keyframes", str(keyframes), "--carry", "auto", "--report", str(tmp_path / "report.json")]
+    arguments = [
+        "--keyframes",
+        str(keyframes),
+        "--carry",
+        "auto",
+        *NETWORK_OPTIONS,
+        "--report",
+        str(tmp_path / "report.json"),
+    ]
 
     assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
 

@@ -123,8 +123,19 @@ def test_a_frozen_camera_is_opened_again_ever_more_rarely_until_its_picture_chan
     list(frames_of(source, clock))
 
     assert "same picture" in source.state.fault or not source.state.fault
-    assert 3 <= len(cameras.opened) <= 5
-    assert clock.waits[:3] == list(BACKOFF_S[:3])
+    assert clock.waits[:3] == [BACKOFF_S[0]] * 3  # after 5, 5, and 10 s
+    assert len(cameras.opened) == 4
+
+
+def test_a_captured_screen_with_a_small_clock_is_not_frozen(clock: FakeTime) -> None:
+    screens = [np.full((90, 160, 3), 120, np.uint8) for _ in range(2)]
+    screens[1][17, 33] = 255  # between the pixels that are looked at first
+    cameras = Cameras(clock, screens * 1000)
+    clock.stops_at_s = clock.now_s + 30
+
+    list(frames_of(source_of(cameras, clock), clock))
+
+    assert len(cameras.opened) == 1
 
 
 def test_a_picture_that_moves_begins_the_waits_anew(clock: FakeTime) -> None:

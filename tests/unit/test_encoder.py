@@ -117,6 +117,24 @@ def test_further_options_win_over_all_others() -> None:
     assert choice.options == {"crf": "40", "preset": "veryfast", "tune": "grain"}
 
 
+def test_a_bit_rate_stands_instead_of_the_default_quality() -> None:
+    assert choose_encoder("h264", extra=(("b", "100k"),)).options == {"preset": "veryfast", "b": "100k"}
+
+
+@pytest.mark.usefixtures("probed")
+def test_an_encoder_that_takes_pictures_in_memory_only_as_nv12_gets_them_so() -> None:
+    assert choose_encoder("h264_qsv").pixel_format == "nv12"
+    assert choose_encoder("prores").pixel_format == "yuv422p10le"
+
+
+def test_auto_passes_over_an_encoder_without_the_option_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_module, "AUTO_ENCODERS", ("mpeg4", "libx264"))
+
+    assert choose_encoder("auto", crf=30).name == "libx264"
+    with pytest.raises(UsageError, match="no option no-such"):
+        choose_encoder("auto", extra=(("no-such", "1"),))
+
+
 def test_options_reach_the_encoder() -> None:
     choice = choose_encoder("h264", crf=37, preset="slower", extra=(("x264-params", "keyint=17"),))
 
