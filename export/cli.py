@@ -94,7 +94,7 @@ def _export(options: argparse.Namespace) -> None:
     names = sorted(read_names(options.scored_list)) if options.scored_list else ()
     scored_side_px = SCORED_SIDES_PX.get(trained.kind)
     sample = choose_sample(photographs, scored_names=names, scored_side_px=scored_side_px)
-    exported = export_style(trained.network, sample, precisions=options.variants)
+    exported = export_style(trained.network, sample, precisions=options.variants if options.publish else ())
     print_parities(exported)
     if options.output:
         write_whole(options.output, lambda part: part.write_bytes(exported.model), overwrite=options.overwrite)

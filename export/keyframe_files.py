@@ -56,6 +56,11 @@ def whole_path(path: Path) -> Path:
     return Path(os.path.abspath(path))
 
 
+def side_files(options: argparse.Namespace) -> list[Path]:
+    """Return what is written beside pictures and state."""
+    return [path for path in (options.report, options.plot, options.evolution) if path is not None]
+
+
 def require_files(options: argparse.Namespace) -> None:
     """Refuse, before anything slow is done, what could not be written at the end or would overwrite an input."""
     if not options.is_series:
@@ -68,7 +73,7 @@ def require_files(options: argparse.Namespace) -> None:
         require_suffix(options.plot, PLOT_SUFFIXES)
     if options.evolution is not None:
         require_suffix(options.evolution, (".png",))
-    sides = [path for path in (options.report, options.plot, options.evolution) if path is not None]
+    sides = side_files(options)
     written = [options.output, *sides, *([options.resume] if options.resume else [])]
     for path in written:
         if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
@@ -77,7 +82,7 @@ def require_files(options: argparse.Namespace) -> None:
     named = [path.resolve() for path in (*inputs, *written)]
     if any(named.count(path.resolve()) > 1 for path in written):
         raise UsageError("output, report, plots and state must be other files than the inputs, and different ones")
-    # A run that is continued writes its last files again.
+    # A run that is continued writes its last files again; whether they are its own, state or record tell later.
     continues = options.resume is not None and (options.is_series or options.resume.exists())
     has_begun = continues and (not options.is_series or (options.output / RECORD_NAME).exists())
     written_before = [] if has_begun else [*([] if options.is_series else [options.output]), *sides]

@@ -4,14 +4,14 @@ import argparse
 import dataclasses
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from export.keyframe_course import Course
-from export.keyframe_files import read_image, read_mask, save_image
+from export.keyframe_files import read_image, read_mask, save_image, side_files
 from export.keyframe_options import STATE_INTERVAL, settings_of
 from export.keyframe_state import load_state, save_state
 from realtime.command import print_output
@@ -88,13 +88,20 @@ class KeyframeJob:
             StylizeError: it diverged before there was a picture to keep.
         """
         options = self.options
+        files = [output, *side_files(options)]
         if state and state.exists():
-            load_state(keyframe, state)
+            of_this_run = load_state(keyframe, state)
+            taken = [path for path in files if path.exists() and path.resolve() not in of_this_run]
+            if taken and not options.overwrite:
+                raise UsageError(
+                    f"{taken[0]} exists, and --resume {state} is of a run that writes other files; add --overwrite to "
+                    "replace it"
+                )
         course = Course(keyframe, keeps_pictures=options.evolution is not None)
         started_s = time.monotonic()
         diverged: DivergedError | None = None
         try:
-            finished = self._optimize(keyframe, course, previews, state, stops)
+            finished = self._optimize(keyframe, course, previews, state, files, stops)
         except DivergedError as error:
             finished, diverged = False, error
         if keyframe.best is None:
@@ -106,7 +113,7 @@ class KeyframeJob:
                 raise StylizeError(str(diverged)) from diverged
             return None
         picture = keyframe.best_picture()
-        # A run that is continued writes its files again; `require_files` has refused those of others.
+        # A run that is continued writes its files again; those of others have been refused.
         overwrite = options.overwrite or state is not None
         save_image(picture, output, overwrite=overwrite)
         seconds = time.monotonic() - started_s
@@ -148,7 +155,13 @@ class KeyframeJob:
         return f"VGG19, {self._vgg.weights_name}"
 
     def _optimize(
-        self, keyframe: Keyframe, course: Course, previews: Path, state: Path | None, stops: Callable[[], bool]
+        self,
+        keyframe: Keyframe,
+        course: Course,
+        previews: Path,
+        state: Path | None,
+        files: Collection[Path],
+        stops: Callable[[], bool],
     ) -> bool:
         """Run to the end, or until `stops`; return whether the end was reached."""
         options = self.options
@@ -167,7 +180,7 @@ class KeyframeJob:
                 save_image(keyframe.best_picture(), previews.with_name(name), overwrite=overwrite)
             stopped = stops()
             if state and (stopped or (count and count % STATE_INTERVAL == 0) or count == options.iterations):
-                save_state(keyframe, state)
+                save_state(keyframe, state, files)
             if stopped:
                 return False
         return True

@@ -15,37 +15,60 @@ from realtime.keyframe_folder import RECORD_NAME
 from realtime.output_file import write_whole
 from realtime.picture import READ_SUFFIXES
 
+_REPORT_KEY = "report"
 
-def begin_series(job: KeyframeJob, numbers: Sequence[int], outputs: Sequence[Path]) -> None:
-    """Write the record of a series, or check that of one that goes on (`--resume`).
 
-    `outputs` are the pictures of the frames `numbers`. Those of a series that does not go on are removed.
+def require_series(job: KeyframeJob, numbers: Sequence[int], outputs: Sequence[Path]) -> None:
+    """Refuse a folder with other pictures than those of this series, `outputs` of the frames `numbers`.
 
     Raises:
-        UsageError: the folder holds pictures of something else.
+        UsageError: it holds pictures of something else, or `--report` is of something else.
         InputError: a file cannot be read.
     """
     options = job.options
-    shown = (path for path in options.output.iterdir() if not path.name.startswith("."))
-    pictures = sorted(path for path in shown if path.suffix.lower() in READ_SUFFIXES)
+    pictures = _pictures_in(options.output)
     strangers = [path for path in pictures if path not in outputs]
     if strangers:
         raise UsageError(f"{strangers[0]} is none of the frames {_listed(numbers)} that are painted; remove it")
     path = options.output / RECORD_NAME
+    if not options.resume or not (pictures or path.exists()):
+        return
+    record = _read(path)
     made_of = _made_of(job, numbers)
-    if options.resume and pictures:
-        record = _read(path)
-        differences = sorted(key for key, value in made_of.items() if record.get(key) != value)
-        if differences:
-            raise UsageError(
-                f"{options.output} holds pictures that were painted with other values of: {', '.join(differences)}; "
-                "give another folder"
-            )
-    elif not options.resume:
+    differences = sorted(key for key, value in made_of.items() if record.get(key) != value)
+    if differences and pictures:
+        raise UsageError(
+            f"{options.output} holds pictures that were painted with other values of: {', '.join(differences)}; "
+            "give another folder"
+        )
+    is_taken = options.report is not None and options.report.exists() and not options.overwrite
+    if is_taken and record.get(_REPORT_KEY) != str(options.report.resolve()):
+        raise UsageError(
+            f"{options.report} exists, and the series in {options.output} has another report; add --overwrite to "
+            "replace it"
+        )
+
+
+def begin_series(job: KeyframeJob, numbers: Sequence[int]) -> None:
+    """Write the record of a series; the pictures in the folder of one that does not go on (`--resume`) are removed.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    options = job.options
+    made_of = _made_of(job, numbers)
+    if not options.resume:
         # What is to be painted anew must not pass for it, should this run be stopped and continued.
-        for picture in pictures:
+        for picture in _pictures_in(options.output):
             picture.unlink()
-    write_whole(path, lambda part: _write(part, made_of), overwrite=True)
+    report = str(options.report.resolve()) if options.report else None
+    record = {**made_of, _REPORT_KEY: report}
+    write_whole(options.output / RECORD_NAME, lambda part: _write(part, record), overwrite=True)
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    shown = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in shown if path.suffix.lower() in READ_SUFFIXES)
 
 
 def _made_of(job: KeyframeJob, numbers: Sequence[int]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""The saved state of an optimisation that goes on another time."""
+"""The saved state of an optimisation that goes on another time, with the names of the files that it writes."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -9,17 +10,20 @@ from realtime.output_file import write_whole
 from training.keyframe import Keyframe
 
 
-def load_state(keyframe: Keyframe, path: Path) -> None:
-    """Continue from a saved state."""
+def load_state(keyframe: Keyframe, path: Path) -> frozenset[Path]:
+    """Continue from a saved state, and return which files it is of."""
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises whatever its unpickler meets
-        raise InputError(f"--resume {path} cannot be read; delete it to begin anew") from error
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(f"--resume {path} cannot be read ({reason}); delete it to begin anew") from error
     try:
         keyframe.load_state_dict(state)
     except ValueError as error:
         raise UsageError(f"--resume {path}: {error}; delete it to begin anew") from error
+    return frozenset(map(Path, state.get("files", ())))
 
 
-def save_state(keyframe: Keyframe, path: Path) -> None:
-    write_whole(path, lambda part: torch.save(keyframe.state_dict(), part), overwrite=True)
+def save_state(keyframe: Keyframe, path: Path, files: Collection[Path]) -> None:
+    state = {**keyframe.state_dict(), "files": [str(file.resolve()) for file in files]}
+    write_whole(path, lambda part: torch.save(state, part), overwrite=True)

@@ -20,6 +20,7 @@ from realtime.catalogue import (
     is_style_name,
     load_catalogue,
     load_user_styles,
+    user_styles_folder,
 )
 
 # A shipped style must stay small enough to live in the repository and in the wheel.
@@ -41,9 +42,16 @@ def require_free_name(name: str, *, replace: bool) -> None:
     _require_safe_name(name)
     if name in load_catalogue():
         raise NameTakenError(f"{name} is a shipped style; choose another name")
-    is_taken = name in load_user_styles()  # where a damaged catalogue is told, too
-    if is_taken and not replace:
+    if replace:
+        load_user_styles()  # a damaged catalogue is told
+        return
+    if name in load_user_styles():
         raise NameTakenError(f"you have a style {name} already; give --replace, or choose another name")
+    # Such as one that `few-shot` was told to write here, which no card names.
+    strangers = [user_styles_folder() / f"{name}{MODEL_SUFFIX}", *user_styles_folder().glob(f"{name}.*{MODEL_SUFFIX}")]
+    for path in strangers:
+        if path.exists():
+            raise NameTakenError(f"{path} is there; give --replace to replace it, or choose another name")
 
 
 def make_styles_folder(folder: Path) -> None:

@@ -20,8 +20,8 @@ from training.augment import random_views
 from training.classifier import ClassifierFacts, build_classifier, save_classifier
 from training.classify_data import LabelledData
 from training.hardware import scales_gradients
-from training.loop import CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
-from training.run_folder import NETWORK_FILE, load_checkpoint, make_run_folder, save_checkpoint
+from training.loop import CHECKPOINT_INTERVAL_S, CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
+from training.run_folder import NETWORK_FILE, load_checkpoint, make_run_folder, save_checkpoint, sole_use
 
 BATCH = 64
 # A tenth without batch norm, as a precaution: 16 layers amplify what a step changes. Neither has been tuned.
@@ -88,6 +88,7 @@ class ClassifierTrainer:
         self.data = data
         self.step = 0
         self.elapsed_s = 0.0
+        self._saved_s = 0.0
         self.progress = 0.0
         self.history: list[dict[str, float]] = []
         self.evaluation: Evaluation | None = None
@@ -101,9 +102,8 @@ class ClassifierTrainer:
         network = build_classifier(
             settings.architecture, classes=len(data.class_names), batch_norm=settings.batch_norm
         ).to(memory_format=torch.channels_last)
-        usual = LEARNING_RATE if settings.batch_norm else LEARNING_RATE_WITHOUT_NORM
         self._raw_optimizer = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate or usual, weight_decay=WEIGHT_DECAY
+            network.parameters(), lr=self._first_rate(settings.learning_rate), weight_decay=WEIGHT_DECAY
         )
         self._schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self._raw_optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE_EPOCHS
@@ -126,6 +126,10 @@ class ClassifierTrainer:
         """
         if not minutes and not self.settings.epochs:
             raise ValueError("neither epochs nor minutes are given; one of them must say how long to train")
+        with sole_use(self._run_folder):
+            yield from self._steps(minutes)
+
+    def _steps(self, minutes: float | None) -> Iterator[float]:
         started_s = self._clock() - self.elapsed_s
         steps = self.settings.epochs * self.steps_per_epoch
         while True:
@@ -141,7 +145,7 @@ class ClassifierTrainer:
                 evaluation = self._finish_epoch()
                 self._schedule.step(evaluation.loss)
                 self._save_checkpoint()
-            elif self.step % self._checkpoint_steps == 0:
+            elif self.elapsed_s - self._saved_s >= CHECKPOINT_INTERVAL_S or self.step % self._checkpoint_steps == 0:
                 self._save_checkpoint()
             yield loss
         if self._losses:
@@ -230,7 +234,11 @@ class ClassifierTrainer:
             "number of pictures": [len(data.train), len(data.held_out)],
         }
 
+    def _first_rate(self, chosen: float) -> float:
+        return chosen or (LEARNING_RATE if self.settings.batch_norm else LEARNING_RATE_WITHOUT_NORM)
+
     def _save_checkpoint(self) -> None:
+        self._saved_s = self.elapsed_s
         state = {
             "network": self._network.state_dict(),
             "optimizer": self._raw_optimizer.state_dict(),
@@ -249,12 +257,15 @@ class ClassifierTrainer:
             return
         self._network.load_state_dict(state["network"])
         self._raw_optimizer.load_state_dict(state["optimizer"])
+        # A run that diverged goes on with a lower rate.
+        change = self._first_rate(self.settings.learning_rate) / self._first_rate(state["recipe"]["learning_rate"])
+        self._raw_optimizer.param_groups[0]["lr"] *= change
         self._schedule.load_state_dict(state["schedule"])
         self._fabric.strategy.precision.load_state_dict(state["precision"])
         self._losses = state["losses"]
         self.history = state["history"]
         self.step = state["step"]
-        self.elapsed_s = state["elapsed_s"]
+        self.elapsed_s = self._saved_s = state["elapsed_s"]
 
     def _save_network(self) -> None:
         data = self.data

@@ -58,10 +58,11 @@ class Footage:
     moments: Sequence[Moment]
 
     def digest(self) -> str:
-        """Return the sha256 of the key frames with their frames."""
+        """Return the sha256 of the key frames with their frames, and of the numbers of the moments."""
         digest = hashlib.sha256()
         for each in self.keyframes:
             digest.update(each.frame.tobytes() + each.keyframe.tobytes())
+        digest.update(repr([each.number for each in self.moments]).encode())
         return digest.hexdigest()
 
 

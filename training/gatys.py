@@ -126,7 +126,8 @@ class PictureOptimizer:
                 f"{self._method} at {tuple(self._picture.shape)}"
             )
         self.iteration = state["iteration"]
-        self.best = Iterate(**state["best"]) if state["best"] else None
+        best = state["best"]
+        self.best = Iterate(**best | {"picture": best["picture"].to(self._picture.device)}) if best else None
         self._picture.copy_(state["picture"])
         self._optimizer = self._fresh_optimizer()
         self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))

@@ -30,6 +30,11 @@ class ObjectiveWeights:
     content_layers: Mapping[str, float] = field(default_factory=lambda: {CONTENT_LAYER: 1.0})
     style_layers: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(STYLE_LAYERS, 1.0))
 
+    def __post_init__(self) -> None:
+        for kind, layers in (("content", self.content_layers), ("style", self.style_layers)):
+            if not sum(layers.values()) > 0:
+                raise ValueError(f"all {kind} layers have a weight of 0; give one of them more")
+
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers that the feature network must return."""

@@ -56,11 +56,14 @@ def _find(initial: str, run_folder: Path, weights_folder: Path) -> Path:
 def _read_onnx(path: Path, own: dict[str, Tensor]) -> dict[str, Tensor]:
     """Match the initialisers of a graph with the tensors of a network: by name, or else by order and shape.
 
-    The exporter keeps the names behind a prefix of its own; a simplifier may have renamed them in their order.
+    The exporter keeps the names behind a prefix of its own; a simplifier may have renamed them in their order. Of an
+    any-style model, what is not in the graph is in that of its encoder.
     """
+    encoder = path.with_suffix(f".encoder{path.suffix}")
     weights = {
-        initializer.name: torch.from_numpy(numpy_helper.to_array(initializer).copy()).float()
-        for initializer in onnx.load(path).graph.initializer
+        initializer.name.removesuffix("_float16"): torch.from_numpy(numpy_helper.to_array(initializer).copy()).float()
+        for part in ((path, encoder) if encoder.is_file() else (path,))
+        for initializer in onnx.load(part).graph.initializer
         if initializer.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16) and initializer.dims
     }
     named = {key: tensor for key in own for name, tensor in weights.items() if name == key or name.endswith(f".{key}")}

@@ -9,6 +9,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -22,9 +23,11 @@ from torch.utils.data import DataLoader, Dataset
 from training.dataset import StepSampler
 from training.hardware import scales_gradients
 from training.recipe import AnyRecipe
-from training.run_folder import load_checkpoint, make_run_folder, save_checkpoint, save_network
+from training.run_folder import load_checkpoint, make_run_folder, save_checkpoint, save_network, sole_use
 
 CHECKPOINT_INTERVAL_STEPS = 100
+# What a run learns from; the plan's facts have a digest of each.
+_PICTURES = ("style pictures", "photographs", "clips")
 # Where steps are slow, of seconds on a processor without bf16, checkpoints come more often than that.
 CHECKPOINT_INTERVAL_S = 60.0
 
@@ -106,6 +109,10 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
         """
         if not minutes and not self.recipe.steps:
             raise ValueError(f"the recipe {self.recipe.name} leaves its steps to a time budget; give minutes")
+        with sole_use(self._plan.folder) if self._fabric.is_global_zero else nullcontext():
+            yield from self._steps(minutes)
+
+    def _steps(self, minutes: float | None) -> Iterator[dict[str, float]]:
         started_s = self._plan.clock() - self.elapsed_s
         batches = iter(self._loader())
         while True:
@@ -181,8 +188,8 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
         A network may stand in for VGG19, and another picture be called as the one before.
         """
         facts = self._plan.facts
-        style_pictures = facts.get("style_pictures_sha256", "")
-        return {**asdict(self.recipe), "vgg": facts.get("vgg", ""), "style pictures": style_pictures}
+        pictures = {name: facts.get(f"{name.replace(' ', '_')}_sha256", "") for name in _PICTURES}
+        return {**asdict(self.recipe), "vgg": facts.get("vgg", ""), **pictures}
 
     def _save_results(self) -> None:
         if not self._fabric.is_global_zero:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+import os
 import warnings
 from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
@@ -93,6 +94,12 @@ def pictures_digest(files: Iterable[Path]) -> str:
         with suppress(OSError):  # such a file is passed over in training, too
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def names_digest(files: Iterable[Path], folder: Path) -> str:
+    """Return the sha256 of the names of files below `folder`: thousands of photographs are not read for it."""
+    names = sorted(os.fsencode(path.relative_to(folder)) for path in files)
+    return hashlib.sha256(b"\n".join(names)).hexdigest()
 
 
 def read_names(names_file: Path) -> set[str]:

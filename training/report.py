@@ -66,7 +66,7 @@ class Report:
     def step(self) -> None:
         """Record the step that the trainer just took."""
         trainer = self._trainer
-        for kept in (self._losses, self._line_losses):
+        for kept in (self._losses, *([self._line_losses] if self._bar.disable else [])):
             for name, value in trainer.losses.items():
                 kept.setdefault(name, []).append(value)
         if trainer.step % FIGURES_INTERVAL_STEPS == 0:

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 CHECKPOINT_FILE = "checkpoint.pt"
 NETWORK_FILE = "network.safetensors"
-# What may be changed between the parts of a run: how long it is, and what is only told about it.
-CHANGEABLE = frozenset({"steps", "title", "artist", "artist_died", "year"})
+LOCK_FILE = ".lock"
+# What may be changed between the parts of a run: how long it is, what helps where it diverged, and what is only told.
+CHANGEABLE = frozenset({"steps", "learning_rate", "gradient_norm_max", "title", "artist", "artist_died", "year"})
 
 
 def make_run_folder(folder: Path) -> None:
@@ -23,6 +25,16 @@ def make_run_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         raise FileExistsError(f"the run folder {folder} is a file; choose another folder with --run") from error
+
+
+@contextmanager
+def sole_use(folder: Path) -> Iterator[None]:
+    """Keep the folder of a run to this process. Raises ValueError while another one trains there."""
+    try:
+        with FileLock(folder / LOCK_FILE, timeout=0):
+            yield
+    except Timeout as error:
+        raise ValueError(f"another training runs in {folder}; wait for it, or choose another run folder") from error
 
 
 def save_checkpoint(folder: Path, state: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
@@ -43,7 +55,10 @@ def load_checkpoint(folder: Path, identity: Mapping[str, Any], device: torch.dev
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler meets
-        raise ValueError(f"{path} cannot be read; remove it to begin anew, or choose another run folder") from error
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ValueError(
+            f"{path} cannot be read ({reason}); remove it to begin anew, or choose another run folder"
+        ) from error
     before = state.get("recipe", {})
     changed = sorted(key for key in identity if before.get(key) != identity[key] and key not in CHANGEABLE)
     if changed:

@@ -29,6 +29,7 @@ from training.photograph import (
     PictureFolder,
     list_pictures,
     load_picture,
+    names_digest,
     pictures_digest,
     to_tensor,
     without_excluded,
@@ -127,13 +128,14 @@ def _train(fabric: Fabric, session: _Session) -> None:
     backbone = perceptual_backbone(session.vgg, name=session.backbone)
     objective = _objective(session, backbone, photographs, paintings)
     backbone.compute_in(feature_dtype(fabric))
+    clips = ClipPairs(session.clips, side_px=recipe.crop_px) if session.clips else None
     dataset = StepDataset(
         photographs,
         side_px=recipe.crop_px,
         seed=recipe.seed,
         paintings=paintings,
         painting_side_px=recipe.style_size_px,
-        clips=ClipPairs(session.clips, side_px=recipe.crop_px) if session.clips else None,
+        clips=clips,
     )
     trainer = Trainer(
         objective,
@@ -145,6 +147,8 @@ def _train(fabric: Fabric, session: _Session) -> None:
             facts={
                 "vgg": backbone.weights_name,
                 "style_pictures_sha256": pictures_digest(paintings.files if paintings else [session.style_pictures]),
+                "photographs_sha256": names_digest(files, session.photographs),
+                "clips_sha256": names_digest(clips.files, session.clips) if clips and session.clips else "",
                 "excluded": session.excluded.name if session.excluded else "",
             },
             workers=session.workers,

@@ -15,7 +15,7 @@ from training.initial import WEIGHTS_FOLDER, load_initial
 from training.loop import RunPlan
 from training.network import SlimNetwork
 from training.objective_cyclegan import DomainTexture
-from training.photograph import PictureFolder, list_pictures, pictures_digest, without_excluded
+from training.photograph import PictureFolder, list_pictures, names_digest, pictures_digest, without_excluded
 from training.recipe import CycleGanRecipe
 from training.report import train_and_report
 from training.run_folder import NETWORK_FILE
@@ -71,6 +71,8 @@ def train_cyclegan(
     facts = {
         "photographs": str(len(files)),
         "paintings": str(len(painting_folder.files)),
+        "photographs_sha256": names_digest(files, photographs),
+        "excluded": excluded.name if excluded else "",
         "style_pictures_sha256": pictures_digest(painting_folder.files),
     }
     if recipe.initial:

@@ -94,6 +94,15 @@ def test_output_alone_writes_the_model(export: Callable[..., int], tmp_path: Pat
     assert (tmp_path / "my.onnx").read_bytes() == before
 
 
+def test_output_alone_needs_no_variants(
+    export: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "export_style", export_style)
+    monkeypatch.setitem(verify_module.PSNR_MIN_DB, "int8", 95.0)
+
+    assert export("--output", tmp_path / "my.onnx") == 0
+
+
 def test_style_that_fails_is_not_published_and_the_message_says_where(
     export: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

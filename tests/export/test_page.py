@@ -109,6 +109,16 @@ def test_both_pages_are_brought_up_to_date_and_keep_their_text(folder: Path) -> 
     assert "](weights/thumbnails/a.jpg)" in outer.read_text(encoding="utf-8")
 
 
+def test_a_folder_of_trials_leaves_the_page_above_it(folder: Path) -> None:
+    trial = folder.rename(folder.parent / "trial")
+    text = f"x\n{TABLE_BEGIN}\nshipped\n{TABLE_END}\ny\n"
+    (trial.parent / "README.md").write_text(text, encoding="utf-8")
+
+    write_pages(trial)
+
+    assert (trial.parent / "README.md").read_text(encoding="utf-8") == text
+
+
 def test_a_page_of_anybody_is_left_as_it_is(folder: Path) -> None:
     text = b"Fran\xe7ais, in Latin-1\r\n"
     (folder.parent / "README.md").write_bytes(text)

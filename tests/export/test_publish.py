@@ -156,6 +156,17 @@ def test_own_name_is_free_once_and_then_only_with_replace(user_styles: Path) -> 
         require_free_name("dusk", replace=False)
 
 
+@pytest.mark.parametrize("name", ["dusk.onnx", "dusk.int8.onnx"])
+def test_a_name_is_not_free_where_a_file_of_it_lies(name: str, user_styles: Path) -> None:
+    user_styles.mkdir()
+    (user_styles / name).write_bytes(b"a filter that few-shot was told to write here")
+
+    with pytest.raises(ValueError, match=rf"{name} is there; give --replace"):
+        require_free_name("dusk", replace=False)
+    require_free_name("dusk", replace=True)
+    require_free_name("dus", replace=False)
+
+
 def test_style_in_the_users_folder_is_one_of_all_styles(user_styles: Path) -> None:
     publish(b"new", _card("dusk"), user_styles)
 

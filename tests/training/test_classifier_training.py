@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,22 @@ def test_run_folder_of_another_training_is_refused_by_what_differs(make: Make) -
 
     with pytest.raises(ValueError, match=r"checkpoint\.pt is of a run with another batch, seed;"):
         make(batch=4, seed=3, epochs=7)
+
+
+def test_slow_steps_leave_a_checkpoint_a_minute(make: Make, tmp_path: Path) -> None:
+    clock = count(0.0, 10.0)
+    trainer = make(batch=1, options={"clock": lambda: next(clock), "checkpoint_steps": 1000})
+    assert trainer.steps_per_epoch > 10
+
+    _stop_after(trainer, 8)
+
+    assert 6 <= torch.load(tmp_path / "run" / CHECKPOINT_FILE)["step"] <= 8
+
+
+def test_a_run_goes_on_with_a_lower_rate(make: Make) -> None:
+    list(make(epochs=1, learning_rate=0.01).run())
+
+    assert make(epochs=2, learning_rate=0.001).plateau_rate == pytest.approx(0.001)
 
 
 def test_checkpoint_is_never_half_written(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

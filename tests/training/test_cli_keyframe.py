@@ -135,6 +135,7 @@ def test_an_output_that_exists_is_kept(run_keyframe: Run, tmp_path: Path, capsys
         (("-o", "{pictures}/0.png", "--overwrite"), "other files"),
         (("--frame", "3"), "is a picture"),
         (("--style-layer", "relu9_9"), "relu9_9"),
+        (("--style-layer", "relu1_1=0"), "all style layers have a weight of 0"),
         (("--scales", "2"), "begin at 16 px"),
         (("--start", "{folder}/none.png"), "none.png"),
         (("--vgg", "{folder}/none.safetensors"), "none.safetensors"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
@@ -133,6 +134,55 @@ def test_a_series_that_begins_overwrites_no_report_of_something_else(
 
     assert "report.json; add --overwrite" in capsys.readouterr().err
     assert (tmp_path / "report.json").read_text() == "mine"
+
+
+def test_a_run_that_goes_on_overwrites_no_files_of_others(
+    run_keyframe: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = ("--resume", tmp_path / "state.pt")
+    assert run_keyframe(*state, "-o", tmp_path / "own.png", "--report", tmp_path / "own.json") == 0
+    for name in ("other.png", "other.json"):
+        (tmp_path / name).write_text("mine")
+    capsys.readouterr()
+
+    more = (*state, "--iterations", "3")
+    assert run_keyframe(*more, "-o", tmp_path / "other.png") == 2
+    assert "other.png exists, and --resume" in capsys.readouterr().err
+    assert run_keyframe(*more, "-o", tmp_path / "own.png", "--report", tmp_path / "other.json") == 2
+    assert [(tmp_path / name).read_text() for name in ("other.png", "other.json")] == ["mine"] * 2
+
+    assert run_keyframe(*more, "-o", tmp_path / "own.png", "--report", tmp_path / "own.json") == 0
+    assert run_keyframe(*more, "-o", tmp_path / "other.png", "--overwrite") == 0
+
+
+def test_a_series_that_goes_on_overwrites_no_report_of_something_else(
+    run_keyframe: Run, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    series = ("--frames", "3", "-o", tmp_path / "keys", "--resume", tmp_path / "state.pt")
+    assert run_keyframe(*series, "--report", tmp_path / "own.json", content=clip) == 0
+    (tmp_path / "other.json").write_text("mine")
+    capsys.readouterr()
+
+    assert run_keyframe(*series, "--report", tmp_path / "other.json", content=clip) == 2
+
+    assert "has another report" in capsys.readouterr().err
+    assert (tmp_path / "other.json").read_text() == "mine"
+    assert run_keyframe(*series, "--report", tmp_path / "own.json", content=clip) == 0
+
+
+def test_a_series_that_cannot_begin_leaves_the_pictures_of_before(
+    run_keyframe: Run, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    series = ("--frames", "3", "-o", tmp_path / "keys")
+    assert run_keyframe(*series, content=clip) == 0
+    painted = (tmp_path / "keys" / "000003.png").read_bytes()
+    Image.new("L", (50, 10), 255).save(tmp_path / "mask.png")
+    capsys.readouterr()
+
+    assert run_keyframe(*series, "--overwrite", "--mask", tmp_path / "mask.png", content=clip) == 2
+
+    assert "proportions" in capsys.readouterr().err
+    assert (tmp_path / "keys" / "000003.png").read_bytes() == painted
 
 
 @pytest.mark.parametrize(

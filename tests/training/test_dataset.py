@@ -129,18 +129,47 @@ def test_folder_without_pairs_is_named(tmp_path: Path) -> None:
 
 
 def test_frame_smaller_than_the_crop_is_named(tmp_path: Path) -> None:
-    clips = ClipPairs(_clip(tmp_path / "clip"), side_px=64)
-
     with pytest.raises(ValueError, match=r"frame_\d\.png is 48x40 but must be at least the crop, 64 px"):
+        ClipPairs(_clip(tmp_path / "clip"), side_px=64)
+
+
+def test_a_damaged_pair_is_named_and_another_one_served(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = _clip(tmp_path / "clip", frames=4)
+    (folder / "frame_0.flo").write_bytes(b"no flow")
+    (folder / "frame_3.png").write_bytes(b"no picture")
+    clips = ClipPairs(folder, side_px=8)
+
+    for seed in range(20):
+        assert (clips.draw(np.random.default_rng(seed))["flow"][0] == -3).all()
+
+    told = [record.message for record in caplog.records]
+    assert sorted(told)[0].startswith("skipping ")
+    assert len(told) == 2
+    assert any("frame_0.flo is no Middlebury flow file" in line for line in told)
+
+    (folder / "frame_1.flo").write_bytes(b"no flow")
+    with pytest.raises(ValueError, match=r"50 frame pairs in a row could not be read, such as .*\.flo"):
         clips.draw(np.random.default_rng(1))
 
 
-def test_damaged_flow_is_named(tmp_path: Path) -> None:
-    folder = _clip(tmp_path / "clip", frames=2)
-    (folder / "frame_0.flo").write_bytes(b"no flow")
+def test_frames_go_together_by_their_numbers(tmp_path: Path) -> None:
+    folder = _clip(tmp_path / "clip", frames=12)
 
-    with pytest.raises(ValueError, match=r"frame_0\.flo is no Middlebury flow file"):
-        ClipPairs(folder, side_px=8).draw(np.random.default_rng(1))
+    names = [path.name for path in ClipPairs(folder, side_px=8).files]
+
+    assert names == [name for number in range(11) for name in (f"frame_{number}.png", f"frame_{number}.flo")]
+
+
+def test_flow_that_is_no_number_is_not_valid(tmp_path: Path) -> None:
+    folder = _clip(tmp_path / "clip", shift_px=0, frames=2)
+    flow = cv2.readOpticalFlow(str(folder / "frame_0.flo"))
+    flow[5, 7] = np.nan
+    cv2.writeOpticalFlow(str(folder / "frame_0.flo"), flow)
+
+    item = ClipPairs(folder, side_px=40).draw(np.random.default_rng(1))
+
+    assert item["flow"].isfinite().all()
+    assert item["valid"].sum() == item["valid"].numel() - 1
 
 
 def test_devices_share_out_what_one_would_see_alone() -> None:

@@ -9,8 +9,11 @@ onnx = pytest.importorskip("onnx", reason="training needs onnx: pip install styl
 
 from safetensors.torch import save_file  # noqa: E402
 
+from tests.training.test_recipe import RECIPES  # noqa: E402
+from training.adain import SlimAdainNetwork  # noqa: E402
 from training.initial import WEIGHTS_FOLDER, load_initial  # noqa: E402
 from training.network import SlimNetwork  # noqa: E402
+from training.recipe import AdainRecipe, load_recipe  # noqa: E402
 from training.run_folder import NETWORK_FILE  # noqa: E402
 
 
@@ -93,6 +96,20 @@ def test_style_that_ships_is_a_start(tmp_path: Path) -> None:
     assert path == WEIGHTS_FOLDER / "starry-night.onnx"
     with torch.no_grad():
         assert network(torch.rand(1, 3, 32, 32)).std() > 0.01
+
+
+@pytest.mark.skipif(not (WEIGHTS_FOLDER / "starry-night.onnx").is_file(), reason="no weights beside the package")
+@pytest.mark.parametrize("recipe_file", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_can_be_trained_from_what_ships(recipe_file: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(recipe_file)
+    initial = getattr(recipe, "initial", "")
+    if not initial:
+        pytest.skip("it starts from random weights")
+    network = SlimAdainNetwork() if isinstance(recipe, AdainRecipe) else SlimNetwork()
+
+    load_initial(network, initial, run_folder=tmp_path / "new", weights_folder=WEIGHTS_FOLDER)
+
+    assert initial != recipe.name, "its own results would be taken when it is trained anew"
 
 
 def test_name_that_is_nowhere_is_reported_with_the_places(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
-from training.run_folder import CHECKPOINT_FILE, load_checkpoint, make_run_folder, save_checkpoint  # noqa: E402
+from training.run_folder import CHECKPOINT_FILE, load_checkpoint, make_run_folder, save_checkpoint, sole_use  # noqa: E402
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 100])
@@ -16,7 +16,7 @@ def test_a_damaged_checkpoint_is_named_with_what_to_do(tmp_path: Path, kept_byte
     path = tmp_path / CHECKPOINT_FILE
     path.write_bytes(path.read_bytes()[:kept_bytes])
 
-    with pytest.raises(ValueError, match=r"checkpoint\.pt cannot be read; remove it"):
+    with pytest.raises(ValueError, match=r"checkpoint\.pt cannot be read \(.+\); remove it"):
         load_checkpoint(tmp_path, {"seed": 1}, torch.device("cpu"))
 
 
@@ -38,6 +38,22 @@ def test_a_full_disk_is_told_and_keeps_what_was_there(
     state = load_checkpoint(tmp_path, {"seed": 1}, torch.device("cpu"))
     assert state is not None
     assert state["step"] == 3
+
+
+def test_two_trainings_in_one_folder_are_one_too_many(tmp_path: Path) -> None:
+    refused = pytest.raises(ValueError, match=r"another training runs in .*; wait for it")
+    with sole_use(tmp_path), refused, sole_use(tmp_path):
+        pass
+    with sole_use(tmp_path):
+        pass
+
+
+def test_what_helps_a_run_that_diverged_may_be_changed(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, {"step": 3}, {"seed": 1, "learning_rate": 0.1})
+
+    assert load_checkpoint(tmp_path, {"seed": 1, "learning_rate": 0.01}, torch.device("cpu"))
+    with pytest.raises(ValueError, match="of a run with another seed;"):
+        load_checkpoint(tmp_path, {"seed": 2, "learning_rate": 0.01}, torch.device("cpu"))
 
 
 def test_a_file_in_the_place_of_the_run_folder_is_named(tmp_path: Path) -> None:

@@ -151,6 +151,19 @@ def test_a_budget_that_cannot_be_is_refused(
     assert message in capsys.readouterr().err
 
 
+def test_a_run_is_not_continued_with_other_photographs(
+    pictures: Path, vgg_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would count as one that has not seen those that are excluded now."""
+    recipe, run = _write(RECIPE, tmp_path / "recipe.toml"), tmp_path / "run"
+    (tmp_path / "val.txt").write_text("1.png\n", encoding="utf-8")
+    assert cli.main(_command(recipe, pictures, vgg_file, run)) == 0
+
+    assert cli.main(_command(recipe, pictures, vgg_file, run, "--exclude", str(tmp_path / "val.txt"))) == 1
+
+    assert "is of a run with another photographs" in capsys.readouterr().err
+
+
 def test_a_run_is_not_continued_with_another_picture_of_that_name(
     pictures: Path, vgg_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
