@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     if options.run is not None:
         model = _train(options, footage, initial, options.run)
     else:
-        with tempfile.TemporaryDirectory() as run_folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as run_folder:
             model = _train(options, footage, initial, Path(run_folder))
     write_whole(options.output, lambda part: part.write_bytes(model), overwrite=options.overwrite)
     size = min(footage.keyframes[0].frame.shape[:2])

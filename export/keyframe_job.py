@@ -88,15 +88,16 @@ class KeyframeJob:
             StylizeError: it diverged before there was a picture to keep.
         """
         options = self.options
-        files = [output, *side_files(options)]
+        files = {path.resolve() for path in (output, *side_files(options))}
         if state and state.exists():
             of_this_run = load_state(keyframe, state)
-            taken = [path for path in files if path.exists() and path.resolve() not in of_this_run]
+            taken = sorted(path for path in files - of_this_run if path.exists())
             if taken and not options.overwrite:
                 raise UsageError(
-                    f"{taken[0]} exists, and --resume {state} is of a run that writes other files; add --overwrite to "
+                    f"{taken[0]} exists, and --resume {state} does not tell that it is of this run; add --overwrite to "
                     "replace it"
                 )
+            files |= of_this_run
         course = Course(keyframe, keeps_pictures=options.evolution is not None)
         started_s = time.monotonic()
         diverged: DivergedError | None = None

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from realtime.picture import READ_SUFFIXES
 _REPORT_KEY = "report"
 
 
-def require_series(job: KeyframeJob, numbers: Sequence[int], outputs: Sequence[Path]) -> None:
-    """Refuse a folder with other pictures than those of this series, `outputs` of the frames `numbers`.
+def series_record(job: KeyframeJob, numbers: Sequence[int], outputs: Sequence[Path]) -> dict[str, Any]:
+    """Return the record of a series: what `outputs`, the pictures of the frames `numbers`, are made of.
 
     Raises:
-        UsageError: it holds pictures of something else, or `--report` is of something else.
+        UsageError: the folder holds pictures of something else, or `--report` is of something else.
         InputError: a file cannot be read.
     """
     options = job.options
@@ -30,40 +30,32 @@ def require_series(job: KeyframeJob, numbers: Sequence[int], outputs: Sequence[P
     strangers = [path for path in pictures if path not in outputs]
     if strangers:
         raise UsageError(f"{strangers[0]} is none of the frames {_listed(numbers)} that are painted; remove it")
-    path = options.output / RECORD_NAME
-    if not options.resume or not (pictures or path.exists()):
-        return
-    record = _read(path)
     made_of = _made_of(job, numbers)
-    differences = sorted(key for key, value in made_of.items() if record.get(key) != value)
-    if differences and pictures:
+    before = _read(options.output / RECORD_NAME) if options.resume and pictures else made_of
+    differences = sorted(key for key, value in made_of.items() if before.get(key) != value)
+    if differences:
         raise UsageError(
             f"{options.output} holds pictures that were painted with other values of: {', '.join(differences)}; "
             "give another folder"
         )
-    is_taken = options.report is not None and options.report.exists() and not options.overwrite
-    if is_taken and record.get(_REPORT_KEY) != str(options.report.resolve()):
-        raise UsageError(
-            f"{options.report} exists, and the series in {options.output} has another report; add --overwrite to "
-            "replace it"
-        )
+    report = before.get(_REPORT_KEY)
+    if options.report is not None and str(options.report.resolve()) != report:
+        if options.report.exists() and not options.overwrite:
+            raise UsageError(
+                f"{options.report} exists, and the series in {options.output} does not tell that it is its report; add "
+                "--overwrite to replace it"
+            )
+        report = str(options.report.resolve())
+    return {**made_of, _REPORT_KEY: report}
 
 
-def begin_series(job: KeyframeJob, numbers: Sequence[int]) -> None:
-    """Write the record of a series; the pictures in the folder of one that does not go on (`--resume`) are removed.
-
-    Raises:
-        InputError: a file cannot be read.
-    """
-    options = job.options
-    made_of = _made_of(job, numbers)
-    if not options.resume:
+def begin_series(folder: Path, record: Mapping[str, Any], *, goes_on: bool) -> None:
+    """Write the record of a series; the pictures in the folder of one that does not go on are removed."""
+    if not goes_on:
         # What is to be painted anew must not pass for it, should this run be stopped and continued.
-        for picture in _pictures_in(options.output):
+        for picture in _pictures_in(folder):
             picture.unlink()
-    report = str(options.report.resolve()) if options.report else None
-    record = {**made_of, _REPORT_KEY: report}
-    write_whole(options.output / RECORD_NAME, lambda part: _write(part, record), overwrite=True)
+    write_whole(folder / RECORD_NAME, lambda part: _write(part, record), overwrite=True)
 
 
 def _pictures_in(folder: Path) -> list[Path]:
@@ -102,7 +94,7 @@ def _read(path: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _write(path: Path, record: dict[str, Any]) -> None:
+def _write(path: Path, record: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from export.keyframe_files import read_image, whole_path
 from export.keyframe_job import KeyframeJob
-from export.keyframe_record import begin_series, require_series
+from export.keyframe_record import begin_series, series_record
 from export.keyframe_start import StartCarrier
 from export.video_still import as_shown
 from realtime.clip_survey import survey_clip
@@ -50,23 +50,22 @@ def make_series(
         _require_frame(options.content, numbers[-1], check=interrupts.check)
     outputs = {number: options.output / f"{number:0{NAME_DIGITS}}.png" for number in numbers}
     folder = whole_path(options.output)
-    require_series(job, numbers, list(outputs.values()))
-    if options.resume:
-        begin_series(job, numbers)
-    has_begun = options.resume is not None
+    record = series_record(job, numbers, list(outputs.values()))
+    has_begun = False
     painted: Image.Image | None = None
     for frame in _frames(options.content, numbers, follows=options.start == "previous", check=interrupts.check):
         output = outputs[frame.number]
         state = options.resume and options.resume.with_stem(f"{options.resume.stem}-{output.stem}")
-        if state and output.exists() and not state.exists():
+        is_kept = state and output.exists() and not state.exists()
+        carried = frame.carrier.carry(painted) if frame.carrier and painted and not is_kept else None
+        keyframe = job.open(frame.content, start=carried or start) if not is_kept else None
+        if not has_begun:  # it removes what was painted before, and others can be painted now
+            begin_series(options.output, record, goes_on=options.resume is not None)
+            has_begun = True
+        if keyframe is None:
             painted = read_image(output)
             yield frame.number, None
             continue
-        carried = frame.carrier.carry(painted) if frame.carrier and painted else None
-        keyframe = job.open(frame.content, start=carried or start)
-        if not has_begun:  # it removes what was painted before, and others can be painted now
-            begin_series(job, numbers)
-            has_begun = True
         interrupts.hold()
         previews = folder.with_name(f"{folder.name}-{output.name}")
         figures = job.make(

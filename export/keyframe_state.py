@@ -10,8 +10,8 @@ from realtime.output_file import write_whole
 from training.keyframe import Keyframe
 
 
-def load_state(keyframe: Keyframe, path: Path) -> frozenset[Path]:
-    """Continue from a saved state, and return which files it is of."""
+def load_state(keyframe: Keyframe, path: Path) -> set[Path]:
+    """Continue from a saved state, and return the files that were written with it; none are known of an old one."""
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises whatever its unpickler meets
@@ -21,9 +21,9 @@ def load_state(keyframe: Keyframe, path: Path) -> frozenset[Path]:
         keyframe.load_state_dict(state)
     except ValueError as error:
         raise UsageError(f"--resume {path}: {error}; delete it to begin anew") from error
-    return frozenset(map(Path, state.get("files", ())))
+    return set(map(Path, state.get("files", ())))
 
 
 def save_state(keyframe: Keyframe, path: Path, files: Collection[Path]) -> None:
-    state = {**keyframe.state_dict(), "files": [str(file.resolve()) for file in files]}
+    state = {**keyframe.state_dict(), "files": sorted(map(str, files))}
     write_whole(path, lambda part: torch.save(state, part), overwrite=True)

@@ -22,6 +22,7 @@ from realtime.catalogue import (
     load_user_styles,
     user_styles_folder,
 )
+from realtime.output_file import replace_file
 
 # A shipped style must stay small enough to live in the repository and in the wheel.
 MODEL_BYTES_MAX = 2_500_000
@@ -162,4 +163,4 @@ def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
                 os.fsync(file.fileno())
             written[name] = path
         for name, path in written.items():
-            os.replace(path, folder / name)
+            replace_file(path, folder / name)

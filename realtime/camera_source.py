@@ -1,6 +1,7 @@
 """A camera or a stream in the network as a live source: opened by OpenCV, opened again whenever it fails."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,7 +47,7 @@ class CameraSource:
         *,
         size: tuple[int, int],
         fps: int,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
         open_capture: Callable[[CameraAddress], Capture] | None = None,
     ) -> None:
         self.dropped = 0
@@ -77,12 +78,19 @@ class CameraSource:
         """Nothing is open outside `frames`."""
 
     def _configure(self, capture: Capture) -> None:
-        """Ask for codec, size and rate, in this order: the codec decides which sizes and rates there are."""
+        """Ask for codec, size and rate, in this order: the codec decides which sizes and rates there are.
+
+        OpenCV's DirectShow forgets the codec with each change of the others, and keeps these when it is asked for last.
+        """
         if not self._address.is_remote:
-            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*CAMERA_CODEC))
-            capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
-            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
-            capture.set(cv2.CAP_PROP_FPS, self._fps)
+            asked: list[tuple[int, float]] = [
+                (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*CAMERA_CODEC)),
+                (cv2.CAP_PROP_FRAME_WIDTH, self._size[0]),
+                (cv2.CAP_PROP_FRAME_HEIGHT, self._size[1]),
+                (cv2.CAP_PROP_FPS, self._fps),
+            ]
+            for property_id, value in asked if self._address.backend != cv2.CAP_DSHOW else reversed(asked):
+                capture.set(property_id, value)
             # The oldest of four buffered pictures would be what is read. Not every backend knows it.
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
 
@@ -101,7 +109,7 @@ class CameraSource:
                 label, described = f"{self._address.label} ({_described(capture, rgb)})", True
             fault = self._watch.see(rgb, now_s)
             if fault is Fault.FROZEN:
-                self._attempts = 0  # it opens well
+                self._attempts = 0  # it opens; that it is opened ever more rarely is up to the watch
                 self._say(f"{self._address.label} shows the same picture all the time; opening it again")
                 return
             if fault is Fault.BLACK:
@@ -127,6 +135,8 @@ def why_closed(address: CameraAddress) -> str:
         return f"{label} may not be opened by you; add yourself to its group: sudo usermod -aG video $USER"
     if address.is_remote:
         return f"{label} cannot be reached, or sends no video"
+    if sys.platform == "darwin":
+        return f"{label} cannot be opened; allow it in System Settings, Privacy & Security, Camera, or end who uses it"
     return f"{label} cannot be opened; does another program use it, or has this one no permission?"
 
 

@@ -11,7 +11,7 @@ SAMPLE_STEP_PX = 16
 BLACK_LEVEL = 6.0
 BLACK_S = 2.0
 # The noise of a sensor changes every picture; only a stuck driver repeats one, and what has no sensor: a screen that is
-# captured. So that this is not interrupted all the time, each wait in which nothing changes is twice the one before.
+# captured. That the camera is opened again brings no other picture there, and each time the next wait is twice as long.
 FROZEN_S = 5.0
 FROZEN_MAX_S = 320.0
 
@@ -30,6 +30,8 @@ class CameraWatch:
     def __init__(self) -> None:
         self._last: NDArray[np.uint8] | None = None
         self._frozen_s = FROZEN_S
+        self._has_sensor = True
+        self._armed_s = 0.0
         self._bright_s: float | None = None
         self.has_changed = False
         self._changed_s = 0.0
@@ -45,8 +47,10 @@ class CameraWatch:
             np.array_equal(few, last[::SAMPLE_STEP_PX, ::SAMPLE_STEP_PX]) and np.array_equal(rgb, last)
         ):
             self._changed_s = now_s
-            self._frozen_s = FROZEN_S
             self.has_changed = True
+            if now_s - self._armed_s < FROZEN_S:
+                self._frozen_s = FROZEN_S
+                self._has_sensor = True
         self._last = rgb
         if now_s - self._bright_s >= BLACK_S:
             return Fault.BLACK
@@ -55,9 +59,10 @@ class CameraWatch:
     def rearm(self, now_s: float) -> None:
         """Begin to wait anew after the camera was opened again; the last picture stays known.
 
-        Where none had changed since the last time, the wait for a picture to change becomes longer.
+        Where the last time brought no other picture soon, the wait for one becomes longer.
         """
-        if self._last is not None and not self.has_changed:
+        if not self._has_sensor:
             self._frozen_s = min(2 * self._frozen_s, FROZEN_MAX_S)
-        self._changed_s = self._bright_s = now_s
+        self._has_sensor = False
+        self._changed_s = self._bright_s = self._armed_s = now_s
         self.has_changed = False

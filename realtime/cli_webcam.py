@@ -132,14 +132,14 @@ class _Watch:
     def __init__(self, session: "LiveSession", interrupts: Interrupts, *, seconds: float | None) -> None:
         self._session = session
         self._interrupts = interrupts
-        self._end_s = time.monotonic() + seconds if seconds is not None else None
+        self._end_s = time.perf_counter() + seconds if seconds is not None else None
         self._said = ""
 
     def goes_on(self) -> bool:
         """Return whether the run goes on; raises KeyboardInterrupt when it was interrupted."""
         self._interrupts.check()
         self.tell(self._session.status().message)
-        is_late = self._end_s is not None and time.monotonic() >= self._end_s
+        is_late = self._end_s is not None and time.perf_counter() >= self._end_s
         return not is_late and not self._session.wait(0)
 
     def tell(self, message: str) -> None:

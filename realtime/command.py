@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import io
 import os
 import signal
 import sys
@@ -88,6 +89,12 @@ def paths_in_use() -> Iterator[None]:
         raise UsageError(f"cannot use {error.filename}: {error.strerror}") from error
 
 
+def write_any_letters() -> None:
+    """Have standard output write what it has no letter for as `\\xe9`: on Windows, files have a few hundred letters."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def print_output(text: str) -> None:
     """Print to standard output, at once.
 
@@ -136,6 +143,7 @@ def run_command(name: str, work: Callable[[Interrupts], int]) -> int:
     `work` calls `Interrupts.check` after its imports. `STYLIZE_DEBUG=1` shows tracebacks.
     """
     _replace_closed_streams()
+    write_any_letters()
     interrupts = Interrupts()
     handlers = {number: signal.signal(number, interrupts.receive) for number in _signals()}
     try:

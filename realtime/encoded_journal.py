@@ -70,7 +70,7 @@ class EncodedJournal:
     """
 
     def __init__(
-        self, output_path: Path, job: Mapping[str, Any], *, clock: Callable[[], float] = time.monotonic
+        self, output_path: Path, job: Mapping[str, Any], *, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self.path = journal_path(output_path)
         self.frames_kept = 0

@@ -97,7 +97,7 @@ def choose_encoder(
         OutputError: the encoder does not work on this machine.
     """
     if codec == "auto":
-        failures = []
+        failures: list[str] = []
         for name in AUTO_ENCODERS:
             try:
                 options = _options(name, crf=crf, preset=preset if name == "libx264" else None, extra=extra)
@@ -105,7 +105,7 @@ def choose_encoder(
                 failure = _probe(choice)
             except UsageError as error:  # it lacks what was asked for, and the next one may have it
                 if name == AUTO_ENCODERS[-1]:
-                    raise
+                    raise UsageError("; ".join((*failures, str(error)))) from error
                 failure = str(error)
             if failure is None:
                 return choice

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .catalogue import Style, read_model
-from .errors import EngineError, UsageError
-from .graph import FEED_FORWARD, GraphContract
+from .errors import EngineError, StyleError, UsageError
+from .graph import FEED_FORWARD, SIZE_MIN_PX, GraphContract
 
 
 class Engine(Protocol):
@@ -101,6 +101,8 @@ def open_engine(
         try:
             suited = int8 if int8 is not None and _prefers_int8(engine_name, device_name) else model
             opened = _opener(engine_name)(suited, device_name, contract)
+            if device == "auto" and device_name != "cpu" and not contract.extra_inputs:
+                _try_out(opened)
         except EngineError as error:
             failures.append(str(error))
             continue
@@ -108,6 +110,19 @@ def open_engine(
             opened.reason = _reason(device, opened.device, failures)
         return opened
     raise EngineError("; ".join(failures))
+
+
+def _try_out(engine: Engine) -> None:
+    """Run one small picture: what loads on an accelerator may fail with the first one.
+
+    Raises:
+        EngineError: it fails.
+    """
+    try:
+        engine.infer(np.zeros((SIZE_MIN_PX, SIZE_MIN_PX, 3), np.uint8))
+    except StyleError as error:
+        engine.close()
+        raise EngineError(f"{engine.description} fails with a picture: {error}") from error
 
 
 def _reason(asked_device: str, device: str, failures: list[str]) -> str:
@@ -129,10 +144,13 @@ def _candidates(engine: str, device: str) -> list[tuple[str, str]]:
 
 
 def _accelerators_to_try() -> list[str]:
-    """Return the devices that `auto` prefers to the processor: the library was built for them and they may be there."""
+    """Return the devices that `auto` prefers to the processor: the library was built for them and they may be there.
+
+    CoreML is none of them: it takes graphs of any size in many pieces, slower than the processor, where it takes them.
+    """
     from .engine_onnxruntime import built_in_devices, nvidia_driver_is_present
 
-    wanted = {"darwin": ["coreml"], "win32": ["cuda", "directml"]}.get(sys.platform, ["cuda"])
+    wanted = {"darwin": [], "win32": ["cuda", "directml"]}.get(sys.platform, ["cuda"])
     if not nvidia_driver_is_present():
         wanted = [device for device in wanted if device != "cuda"]
     built_in = built_in_devices() if wanted else []

@@ -87,7 +87,7 @@ class KeyframeRun:
             StylizeError: the input, the key frames, or a command that was started, fails.
         """
         settings = self._settings
-        with tempfile.TemporaryDirectory(prefix="stylecast-") as name:
+        with tempfile.TemporaryDirectory(prefix="stylecast-", ignore_cleanup_errors=True) as name:
             given = settings.keyframes if settings.gatys is None else settings.keep_keyframes
             keyframes = Path(given) if given is not None else Path(name, "keyframes")
             with _failure_told(listener, input_path):
@@ -157,7 +157,7 @@ class KeyframeRun:
         settings = replace(self._settings, measure=True)
         tried = replace(settings, split=None, mask=None, invert_mask=False)
         trial = KeyframeRun(tried, self._controls, check_stop=self._check_stop)
-        with tempfile.TemporaryDirectory(prefix="stylecast-") as folder:
+        with tempfile.TemporaryDirectory(prefix="stylecast-", ignore_cleanup_errors=True) as folder:
             for name, style in ways.items():
                 path = Path(folder) / f"{name}{output_path.suffix}"
                 report = trial._job(style, input_path, path, _Trial(listener))

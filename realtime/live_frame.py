@@ -31,7 +31,7 @@ class LiveFrame:
 class Subscription:
     """The slot of one consumer: it holds the newest `depth` frames, and what does not fit is dropped and counted."""
 
-    def __init__(self, name: str, *, depth: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, name: str, *, depth: int = 1, clock: Callable[[], float] = time.perf_counter) -> None:
         self.name = name
         self.dropped = 0
         self._clock = clock

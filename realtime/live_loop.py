@@ -76,7 +76,7 @@ class LiveLoop:
         *,
         controls: LiveControls,
         fps: int,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.controls = controls
         self.ended = threading.Event()

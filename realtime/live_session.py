@@ -43,7 +43,7 @@ class LiveSession:
         *,
         settings: LiveSettings,
         controls: LiveControls,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._source = source
         self._settings = settings

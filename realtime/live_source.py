@@ -80,7 +80,7 @@ class PushSource:
     def push(self, to_rgb: Conversion, captured_s: float) -> None:
         """Hand a picture over; any thread, never waits.
 
-        `captured_s` is in seconds of the session's clock (`time.monotonic` by default).
+        `captured_s` is in seconds of the session's clock (`time.perf_counter` by default).
         """
         with self._changed:
             self.dropped += self._newest is not None

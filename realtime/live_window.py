@@ -127,7 +127,8 @@ class LiveWindow:
         cv2.setWindowProperty(_TITLE, cv2.WND_PROP_FULLSCREEN, how)
 
     def _is_closed(self) -> bool:
-        return cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1
+        # On macOS a window that is hidden or minimised counts as not visible, and none has a button to close it.
+        return sys.platform != "darwin" and cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1
 
 
 def require_display() -> None:

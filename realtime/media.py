@@ -12,6 +12,7 @@ import av.logging
 from .errors import InputError
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
@@ -27,15 +28,15 @@ _VIDEO_FORMATS = (
 )  # fmt: skip
 # Of files that hold one picture and no video; a GIF may be either.
 STILL_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"})
-# How far FFmpeg looks for the format of a stream, in bytes and in microseconds: first its own 5 MB and 5 s, then, where
-# a stream was not met so soon, this much.
-_LONG_PROBE = {"probesize": "100000000", "analyzeduration": "60000000"}
+# How far FFmpeg looks for the format of a sound track that begins late, in bytes and in microseconds; by itself, 5 MB
+# and some 5 s. What is looked through is held in memory.
+_LONG_PROBE = {"probesize": "30000000", "analyzeduration": "30000000"}
 # Brands of still pictures in MP4's clothes.
 _PICTURE_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
 
 
-def open_input(path: Path) -> "InputContainer":
-    """Open a local media file for reading.
+def open_input(path: Path, *, finds_late_sound: bool = False) -> "InputContainer":
+    """Open a local media file for reading; sound that begins late is of no known format unless it is looked for.
 
     Raises:
         InputError: missing, unreadable, empty, not a media file, or no video in it.
@@ -55,7 +56,7 @@ def open_input(path: Path) -> "InputContainer":
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     try:
         container = _open(path)
-        if any(map(_is_unknown, container.streams)):
+        if finds_late_sound and any(map(_is_not_met, container.streams.audio)):
             container.close()
             container = _open(path, _LONG_PROBE)
     except (av.error.FFmpegError, ValueError) as error:
@@ -78,12 +79,9 @@ def _open(path: Path, probe: Mapping[str, str] = {}) -> "InputContainer":
     )
 
 
-def _is_unknown(stream: "Stream") -> bool:
-    """Return whether FFmpeg knows the codec, but has met too little of the stream to know its format."""
-    context = stream.codec_context
-    if cast("object", context) is None:
-        return False
-    return (stream.type == "audio" and not context.sample_rate) or (stream.type == "video" and not context.width)  # type: ignore[attr-defined]
+def _is_not_met(stream: "AudioStream") -> bool:
+    """Return whether FFmpeg knows the codec, but nothing of the sound."""
+    return cast("object", stream.codec_context) is not None and not stream.sample_rate
 
 
 def main_video_stream(container: "InputContainer", path: Path) -> "VideoStream":

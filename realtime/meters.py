@@ -81,7 +81,7 @@ class LatencyMeter:
 class RateMeter:
     """Events a second over the last `RATE_WINDOW_S`; any thread may call it."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._times_s: deque[float] = deque(maxlen=RATE_SAMPLES)
 

@@ -64,7 +64,7 @@ class Microphone:
     """
 
     def __init__(
-        self, device: str, *, on_failure: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self, device: str, *, on_failure: Callable[[str], None], clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self._clock = clock
         self._on_failure = on_failure
@@ -137,6 +137,10 @@ def open_stream(device: str, on_block: BlockListener, on_end: Callable[[], None]
     """Return a stream of `device`, which calls `on_block` from its `start` on, and `on_end` when it has ended."""
     sounddevice = _import_sounddevice()
     wanted = None if device == DEFAULT_MICROPHONE else int(device) if device.isdecimal() else device
+    if isinstance(wanted, str):
+        # Windows lists each microphone once for each of its interfaces to sound, and PortAudio calls that ambiguous.
+        names = _names(sounddevice).items()
+        wanted = next((index for index, name in names if device.casefold() in name.casefold()), wanted)
     try:
         return _PortAudioStream(sounddevice, wanted, on_block, on_end)
     except (sounddevice.PortAudioError, ValueError) as error:

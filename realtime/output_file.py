@@ -3,7 +3,9 @@
 import errno
 import os
 import secrets
+import time
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import InputError, OutputError, UsageError
@@ -26,6 +28,7 @@ class OutputFile:
         self.part = path if in_place else hidden
         self._overwrite = overwrite
         self._in_place = in_place
+        self._is_kept = False
         self._was_there = in_place and os.path.lexists(path)
 
     def __enter__(self) -> "OutputFile":
@@ -46,7 +49,7 @@ class OutputFile:
         if self._in_place:
             return
         if self._overwrite:
-            os.replace(self.part, self.path)
+            self._replace()
             return
         try:
             os.link(self.part, self.path)  # unlike a rename, it never replaces a file; `close` removes the other name
@@ -54,12 +57,40 @@ class OutputFile:
             if os.path.lexists(self.path):
                 problem = "a file of that name appeared while the job ran; the result was removed, give another output"
                 raise OutputError(f"cannot write {self.path}: {problem}, or --overwrite") from error
-            os.replace(self.part, self.path)  # a file system without links
+            self._replace()  # a file system without links
+
+    def _replace(self) -> None:
+        try:
+            replace_file(self.part, self.path)
+        except PermissionError as error:
+            self._is_kept = True
+            raise OutputError(
+                f"cannot write {self.path}: {error.strerror}; does another program have it open? The result is kept in "
+                f"{self.part}"
+            ) from error
 
     def close(self) -> None:
-        if self._was_there or (self._in_place and self.part.exists() and self.part.stat().st_size):
+        if self._is_kept or self._was_there or (self._in_place and self.part.exists() and self.part.stat().st_size):
             return
-        self.part.unlink(missing_ok=True)
+        with suppress(PermissionError):  # of Windows, while a scanner has it open
+            self.part.unlink(missing_ok=True)
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Rename a file to a name that may be taken.
+
+    Windows refuses it while any other program has the target open; those that watch files let go in a moment.
+    """
+    for wait_s in (0.05, 0.1, 0.2, 0.4, 0.8):
+        try:
+            os.replace(source, target)
+        except PermissionError:
+            if os.name != "nt":
+                raise
+            time.sleep(wait_s)
+        else:
+            return
+    os.replace(source, target)
 
 
 def is_part(path: Path) -> bool:

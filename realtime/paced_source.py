@@ -30,7 +30,7 @@ class PacedFileSource:
         InputError: the file cannot be read.
     """
 
-    def __init__(self, path: Path, *, loop: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, *, loop: bool = False, clock: Callable[[], float] = time.perf_counter) -> None:
         self.dropped = 0
         self._path = path
         self._loop = loop

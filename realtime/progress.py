@@ -117,7 +117,7 @@ class NoProgress:
 class LineProgress:
     """One line at the start, one every `interval_s`, one at the end."""
 
-    def __init__(self, stream: TextIO, *, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, *, interval_s: float, clock: Callable[[], float] = time.perf_counter) -> None:
         self._stream = stream
         self._pace = _PaceMeter(interval_s, clock)
 
@@ -202,7 +202,7 @@ class JsonProgress:
     Before the first job there may be `preparing`.
     """
 
-    def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._stream = stream
         self._pace = _PaceMeter(JSON_INTERVAL_S, clock)
 

@@ -58,7 +58,7 @@ class StreamCopier:
     """Copies streams in step with the video: `copy_until` a time, then `copy_rest`.
 
     `time_shift_s` is taken off every timestamp, packets from `end_s` (before the shift) on are left out. `skipped_s` is
-    how much of the video is left out at its beginning.
+    how much of the video is left out at its beginning, not above 0 if nothing is.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class StreamCopier:
     ) -> None:
         self.notes: list[str] = []
         self._path = path
-        self._container = open_input(path)
+        self._container = open_input(path, finds_late_sound=True)
         self._main = main_video_stream(self._container, path)
         self._time_shift_s = time_shift_s
         self._end_s = end_s
@@ -103,7 +103,7 @@ class StreamCopier:
                 carried.append(stream)
         if output.format.name == "mpegts":
             self._say_what_transport_streams_lack(carried)
-        # Of what the edit list of an MP4 hides, decoders need the last packet; without such a list it would be heard.
+        # What the edit list of an MP4 hides would be heard in containers without one; its last packet decoders need.
         self._hides_discarded = output.format.name in ("mp4", "mov")
         self._packets = self._read(carried)
         self._next = next(self._packets, None)
@@ -155,7 +155,8 @@ class StreamCopier:
             elif packet.dts is None and packet.pts is None:
                 continue  # nothing says when it is due
             elif packet.stream_index == self._main.index:
-                # Matroska tells no decoding time of the first packets of reordered video, and their own lie ahead.
+                # Matroska tells no decoding time of the first packets of reordered video, and they are shown later than
+                # what lies around them in the file.
                 if packet.dts is not None:
                     clock.follow(packet)
             else:
@@ -170,9 +171,10 @@ class StreamCopier:
     def _moved_into_range(self, packet: "AnyPacket") -> bool:
         """Give a packet its time in the output, and return whether it is wanted there; subtitles are cut to fit."""
         begin_s = packet_time_s(packet)
-        end_s = begin_s + (packet.duration or 0) * packet.time_base
+        duration_s = (packet.duration or 0) * packet.time_base
+        end_s = begin_s + duration_s
         is_subtitle = packet.stream.type == "subtitle"
-        if packet.is_discard and not self._hides_discarded and 2 * end_s - begin_s <= self._time_shift_s:
+        if packet.is_discard and not self._hides_discarded and end_s + duration_s <= self._time_shift_s:
             return False
         # What was moved only to begin at 0 keeps all its audio: players skip the little that comes before.
         if end_s <= self._time_shift_s and (self._time_shift_s > 0 or (self._time_shift_s and is_subtitle)):

@@ -61,7 +61,7 @@ class StyleBank:
         *,
         settings: LiveSettings,
         size_px: int,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.fault = ""
         self.choice = choice

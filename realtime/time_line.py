@@ -33,7 +33,8 @@ def shift_to_zero_s(container: "InputContainer", first_s: Fraction) -> Fraction:
 
     Players show nothing before 0, and wait through what is long before the first frame.
     """
-    begin_s = min(first_s, Fraction(container.start_time or 0, 1_000_000))  # of the earliest stream
+    told = container.start_time  # of the earliest stream
+    begin_s = min(first_s, Fraction(told, 1_000_000)) if told is not None else first_s
     if container.format.name in _ARBITRARY_CLOCKS and begin_s > _BEGIN_MAX_S:
         return begin_s
     return min(first_s, Fraction(0))

@@ -175,7 +175,8 @@ def _measured_rate(path: Path) -> Fraction | None:
         with suppress(av.error.FFmpegError):  # a damaged place, which decoding goes on behind
             times += (packet.pts for packet in islice(packets, _MEASURED_FRAMES))  # type: ignore[misc]
         span_s = (max(times) - min(times)) * clock_of(stream) if times else Fraction(0)
-    return ((len(times) - 1) / span_s).limit_denominator(1001) if span_s else None
+    rate = (len(times) - 1) / span_s if span_s else Fraction(0)
+    return rate.limit_denominator(1001) if 0 < rate <= _GUESSED_RATE_MAX else None
 
 
 def _has_constant_rate(stream: "VideoStream") -> bool:

@@ -42,10 +42,10 @@ def _closed(path: Path) -> Iterator[Never]:
 class VideoFileSource:
     """Frames of the main video stream of a file between `start_s` and `end_s`, counted from its first frame.
 
-    With `start_s`, or where they would be negative, the times of frames begin at 0; `time_shift_s` is what was taken
-    off. `first_s` and `end_s` are the range in the file's own time. The decoder runs while iterating, in the iterating
-    thread. `corrupt_packets` and `repaired_timestamps` count what was wrong with the file; `notes` say in words what
-    the user should know.
+    With `start_s`, or where they would be negative, the times of frames begin at 0, and near it where the clock of a
+    transport stream begins long after; `time_shift_s` is what was taken off. `first_s` and `end_s` are the range in the
+    file's own time. The decoder runs while iterating, in the iterating thread. `corrupt_packets`
+    and `repaired_timestamps` count what was wrong with the file; `notes` say in words what the user should know.
 
     Raises:
         InputError: the file cannot be opened or holds no frame in the range.
@@ -67,7 +67,8 @@ class VideoFileSource:
             if self._start_s is None:
                 self.time_shift_s = shift_to_zero_s(self._container, self.first_s)
                 if self.time_shift_s:
-                    self._note(f"the first frame is at {float(self.first_s):g} s: everything is moved to begin at 0")
+                    first_s, moved_s = float(self.first_s), float(-self.time_shift_s)
+                    self._note(f"the first frame is at {first_s:g} s: everything is moved by {moved_s:+g} s")
             self.info = describe_video(self._stream, self._first, path=self.path)
             if has_captions(self._first):
                 self._note("closed captions inside the video (CEA-608/708) are left out")

@@ -21,7 +21,7 @@ LAYERS = (
     ("frame", "settings", "serve_settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch",
      "camera_modes", "stroke_detail", "patch_search", "style_figures", "compiled", "timecode"),
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
-     "live_frame", "live_status", "camera_address"),
+     "live_frame", "live_status", "camera_address", "camera_permission"),
     ("container", "encoded_journal", "picture_filter", "stream_convert", "time_line", "scene_cut", "video_info",
      "style_choice", "camera_source", "overlay", "small_grey", "live_keys", "luminance_history", "microphone",
      "array_spool", "carried_map", "static_camera"),

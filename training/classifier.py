@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
 from training.backbone import IMAGENET_MEAN_RGB, IMAGENET_STD_RGB
+from training.run_folder import save_network
 from training.vgg import build_stages
 
 CUSTOM_VGG19, SMALL_CNN, RESNET50 = "custom-vgg19", "small-cnn", "resnet50"
@@ -102,10 +102,7 @@ def build_classifier(
 def save_classifier(network: nn.Module, facts: ClassifierFacts, path: Path) -> None:
     """Write the weights as safetensors with the facts as metadata; the file appears whole or not at all."""
     metadata = {name: value if isinstance(value, str) else json.dumps(value) for name, value in asdict(facts).items()}
-    weights = {name: value.detach().contiguous().cpu() for name, value in network.state_dict().items()}
-    unfinished = path.with_name(path.name + ".tmp")
-    save_file(weights, unfinished, metadata=metadata)
-    unfinished.replace(path)
+    save_network(path, network.state_dict(), metadata)
 
 
 def load_classifier(path: Path) -> tuple[SequentialClassifier | ResNet50Classifier, ClassifierFacts]:

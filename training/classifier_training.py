@@ -21,7 +21,7 @@ from training.classifier import ClassifierFacts, build_classifier, save_classifi
 from training.classify_data import LabelledData
 from training.hardware import scales_gradients
 from training.loop import CHECKPOINT_INTERVAL_S, CHECKPOINT_INTERVAL_STEPS, NonFiniteLossError
-from training.run_folder import NETWORK_FILE, load_checkpoint, make_run_folder, save_checkpoint, sole_use
+from training.run_folder import NETWORK_FILE, load_checkpoint, make_run_folder, save_checkpoint
 
 BATCH = 64
 # A tenth without batch norm, as a precaution: 16 layers amplify what a step changes. Neither has been tuned.
@@ -34,8 +34,6 @@ WARMUP_STEPS = 50
 # its last steps would leave the network wherever a full rate takes it.
 COOL_DOWN_SHARE = 0.2
 GRADIENT_NORM_MAX = 5.0
-# What may be changed between the parts of a run.
-CHANGEABLE = frozenset({"epochs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +124,6 @@ class ClassifierTrainer:
         """
         if not minutes and not self.settings.epochs:
             raise ValueError("neither epochs nor minutes are given; one of them must say how long to train")
-        with sole_use(self._run_folder):
-            yield from self._steps(minutes)
-
-    def _steps(self, minutes: float | None) -> Iterator[float]:
         started_s = self._clock() - self.elapsed_s
         steps = self.settings.epochs * self.steps_per_epoch
         while True:
@@ -224,10 +218,9 @@ class ClassifierTrainer:
 
     def _identity(self) -> dict[str, Any]:
         """Return what a checkpoint must share with the training that continues it."""
-        settings = {name: value for name, value in asdict(self.settings).items() if name not in CHANGEABLE}
         data = self.data
         return {
-            **settings,
+            **asdict(self.settings),
             "data": data.name,
             "size_px": data.side_px,
             "class_names": list(data.class_names),

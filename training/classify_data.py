@@ -79,7 +79,7 @@ def load_data(source: str, *, size_px: int, seed: int, downloads: Path) -> Label
         )
     if path.is_dir():
         return _read_folder(path, name=path.resolve().name, size_px=size_px, seed=seed)
-    with tempfile.TemporaryDirectory() as unpacked:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as unpacked:
         _unpack(path, Path(unpacked))
         return _read_folder(Path(unpacked), name=path.stem, size_px=size_px, seed=seed)
 

@@ -19,6 +19,7 @@ from training.cli import run_training
 from training.hardware import DEVICES, PRECISIONS, Hardware, open_fabric
 from training.loop import CHECKPOINT_INTERVAL_STEPS
 from training.option_types import count, minutes
+from training.run_folder import sole_use
 
 SIZE_PX = 64
 
@@ -87,21 +88,22 @@ def _train(options: argparse.Namespace) -> None:
     fabric = open_fabric(Hardware(options.device, precision=options.precision))
     data = load_data(options.data, size_px=options.size_px, seed=options.seed, downloads=options.downloads)
     run_folder = options.run or Path("runs") / f"{options.arch}-{data.name}"
-    trainer = ClassifierTrainer(
-        ClassifierSettings(
-            architecture=options.arch,
-            batch_norm=options.batch_norm,
-            epochs=options.epochs or 0,
-            batch=options.batch,
-            learning_rate=options.learning_rate or 0.0,
-            seed=options.seed,
-        ),
-        data,
-        fabric=fabric,
-        run_folder=run_folder,
-        checkpoint_steps=options.checkpoint_steps,
-    )
-    with ClassifierReport(trainer, run_folder) as report:
-        for loss in trainer.run(minutes=options.minutes):
-            report.step(loss)
-        report.finish()
+    with sole_use(run_folder):
+        trainer = ClassifierTrainer(
+            ClassifierSettings(
+                architecture=options.arch,
+                batch_norm=options.batch_norm,
+                epochs=options.epochs or 0,
+                batch=options.batch,
+                learning_rate=options.learning_rate or 0.0,
+                seed=options.seed,
+            ),
+            data,
+            fabric=fabric,
+            run_folder=run_folder,
+            checkpoint_steps=options.checkpoint_steps,
+        )
+        with ClassifierReport(trainer, run_folder) as report:
+            for loss in trainer.run(minutes=options.minutes):
+                report.step(loss)
+            report.finish()

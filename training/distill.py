@@ -26,7 +26,7 @@ from training.option_types import minutes
 from training.photograph import PictureFolder, list_pictures, load_picture, square, without_excluded
 from training.recipe import DistillRecipe, load_recipe_as
 from training.report import train_and_report
-from training.run_folder import NETWORK_FILE
+from training.run_folder import NETWORK_FILE, sole_use
 from training.trainer import Trainer
 from training.vgg import Vgg19
 
@@ -66,22 +66,23 @@ def distill(
     dataset = DistillDataset(
         photographs, paintings, side_px=recipe.crop_px, noise_max=recipe.noise_max, seed=recipe.seed
     )
-    trainer = Trainer(
-        objective,
-        dataset,
-        recipe=recipe,
-        fabric=fabric,
-        plan=RunPlan(
-            folder=run_folder,
-            facts={
-                "teacher": teacher.weights_name,
-                "photographs": str(len(photographs.files)),
-                "paintings": str(len(paintings.files)),
-            },
-            workers=hardware.workers,
-        ),
-    )
-    train_and_report(trainer, run_folder, minutes=minutes)
+    with sole_use(run_folder):
+        trainer = Trainer(
+            objective,
+            dataset,
+            recipe=recipe,
+            fabric=fabric,
+            plan=RunPlan(
+                folder=run_folder,
+                facts={
+                    "teacher": teacher.weights_name,
+                    "photographs": str(len(photographs.files)),
+                    "paintings": str(len(paintings.files)),
+                },
+                workers=hardware.workers,
+            ),
+        )
+        train_and_report(trainer, run_folder, minutes=minutes)
     return run_folder / NETWORK_FILE
 
 

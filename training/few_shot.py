@@ -15,7 +15,7 @@ from training.network import SlimNetwork
 from training.objective_few_shot import FewShotObjective
 from training.recipe import FewShotRecipe
 from training.report import train_and_report
-from training.run_folder import NETWORK_FILE
+from training.run_folder import NETWORK_FILE, sole_use
 from training.trainer import Trainer
 
 
@@ -53,14 +53,15 @@ def train_few_shot(
             load_initial(network, recipe.initial, run_folder=run_folder, weights_folder=weights_folder)
         features = perceptual_backbone(vgg, name=backbone)
         features.compute_in(feature_dtype(fabric))
-        trainer = Trainer(
-            FewShotObjective(network, recipe, comparison=GramComparison(features), footage=footage),
-            FootageDataset(footage, patch_px=recipe.crop_px, seed=recipe.seed),
-            recipe=recipe,
-            fabric=fabric,
-            plan=RunPlan(folder=run_folder, facts={"vgg": features.weights_name}),
-        )
-        train_and_report(trainer, run_folder, minutes=minutes)
+        with sole_use(run_folder):
+            trainer = Trainer(
+                FewShotObjective(network, recipe, comparison=GramComparison(features), footage=footage),
+                FootageDataset(footage, patch_px=recipe.crop_px, seed=recipe.seed),
+                recipe=recipe,
+                fabric=fabric,
+                plan=RunPlan(folder=run_folder, facts={"vgg": features.weights_name}),
+            )
+            train_and_report(trainer, run_folder, minutes=minutes)
 
     open_fabric(hardware).launch(work)
     return run_folder / NETWORK_FILE

@@ -9,7 +9,6 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -23,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from training.dataset import StepSampler
 from training.hardware import scales_gradients
 from training.recipe import AnyRecipe
-from training.run_folder import load_checkpoint, make_run_folder, save_checkpoint, save_network, sole_use
+from training.run_folder import load_checkpoint, make_run_folder, save_checkpoint, save_network
 
 CHECKPOINT_INTERVAL_STEPS = 100
 # What a run learns from; the plan's facts have a digest of each.
@@ -109,10 +108,6 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
         """
         if not minutes and not self.recipe.steps:
             raise ValueError(f"the recipe {self.recipe.name} leaves its steps to a time budget; give minutes")
-        with sole_use(self._plan.folder) if self._fabric.is_global_zero else nullcontext():
-            yield from self._steps(minutes)
-
-    def _steps(self, minutes: float | None) -> Iterator[dict[str, float]]:
         started_s = self._plan.clock() - self.elapsed_s
         batches = iter(self._loader())
         while True:

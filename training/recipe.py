@@ -130,7 +130,7 @@ class FewShotRecipe(Recipe):
 
     `style_size_px` is the short side of the frames, `crop_px` that of the patches which VGG19 sees. `pixel_weight` is
     of the mean absolute difference to a key frame; `style_weight` counts at key frames and between them. `footage`
-    tells videos and key frames apart, so that no run is continued with others.
+    tells videos, key frames and moments apart, so that no run is continued with others.
     """
 
     title: str = ""

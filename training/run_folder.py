@@ -1,8 +1,10 @@
 """What a training leaves in its folder: a checkpoint to continue from, and finished networks."""
 
 import errno
+import os
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,10 @@ CHECKPOINT_FILE = "checkpoint.pt"
 NETWORK_FILE = "network.safetensors"
 LOCK_FILE = ".lock"
 # What may be changed between the parts of a run: how long it is, what helps where it diverged, and what is only told.
-CHANGEABLE = frozenset({"steps", "learning_rate", "gradient_norm_max", "title", "artist", "artist_died", "year"})
+CHANGEABLE = frozenset(
+    {"steps", "epochs", "learning_rate", "discriminator_learning_rate", "gradient_norm_max"}
+    | {"title", "artist", "artist_died", "year"}
+)
 
 
 def make_run_folder(folder: Path) -> None:
@@ -29,7 +34,13 @@ def make_run_folder(folder: Path) -> None:
 
 @contextmanager
 def sole_use(folder: Path) -> Iterator[None]:
-    """Keep the folder of a run to this process. Raises ValueError while another one trains there."""
+    """Make the folder of a run and keep it to this process.
+
+    Raises:
+        ValueError: another one trains there.
+        OSError: it cannot be made.
+    """
+    make_run_folder(folder)
     try:
         with FileLock(folder / LOCK_FILE, timeout=0):
             yield
@@ -60,7 +71,8 @@ def load_checkpoint(folder: Path, identity: Mapping[str, Any], device: torch.dev
             f"{path} cannot be read ({reason}); remove it to begin anew, or choose another run folder"
         ) from error
     before = state.get("recipe", {})
-    changed = sorted(key for key in identity if before.get(key) != identity[key] and key not in CHANGEABLE)
+    # What an earlier version did not keep cannot be compared.
+    changed = sorted(key for key in identity.keys() & before.keys() - CHANGEABLE if before[key] != identity[key])
     if changed:
         raise ValueError(
             f"{path} is of a run with another {', '.join(changed)}; choose another run folder or remove this one"
@@ -74,13 +86,23 @@ def save_network(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, 
         save_file({key: value.contiguous().cpu() for key, value in weights.items()}, unfinished, metadata=metadata)
 
 
+def _replace(source: Path, target: Path) -> None:
+    """Rename a file to a name that is taken, which Windows refuses while a scanner has that open: for a moment."""
+    for _ in range(20 if os.name == "nt" else 0):
+        with suppress(PermissionError):
+            source.replace(target)
+            return
+        time.sleep(0.1)
+    source.replace(target)
+
+
 @contextmanager
 def _written_whole(path: Path) -> Iterator[Path]:
     """Give a name to write to, which takes the name `path` in the end; what was there before stays until then."""
     unfinished = path.with_name(path.name + ".tmp")
     try:
         yield unfinished
-        unfinished.replace(path)
+        _replace(unfinished, path)
     except (OSError, RuntimeError, SafetensorError) as error:
         unfinished.unlink(missing_ok=True)  # it would keep a full disk full
         reason = "is the disk full?"  # of which torch and safetensors tell by errors of their own

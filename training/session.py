@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,7 @@ from training.photograph import (
 )
 from training.recipe import AdainRecipe, FeedForwardRecipe
 from training.report import train_and_report
-from training.run_folder import NETWORK_FILE
+from training.run_folder import NETWORK_FILE, sole_use
 from training.trainer import Trainer
 from training.vgg import Vgg19
 
@@ -116,6 +117,11 @@ def train(
 
 
 def _train(fabric: Fabric, session: _Session) -> None:
+    with sole_use(session.run_folder) if fabric.is_global_zero else nullcontext():
+        _train_alone(fabric, session)
+
+
+def _train_alone(fabric: Fabric, session: _Session) -> None:
     recipe = session.recipe
     share_cores(fabric)
     if fabric.world_size > 1:  # a process of its own, where nobody has set up the log

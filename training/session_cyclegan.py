@@ -18,7 +18,7 @@ from training.objective_cyclegan import DomainTexture
 from training.photograph import PictureFolder, list_pictures, names_digest, pictures_digest, without_excluded
 from training.recipe import CycleGanRecipe
 from training.report import train_and_report
-from training.run_folder import NETWORK_FILE
+from training.run_folder import NETWORK_FILE, sole_use
 from training.trainer_cyclegan import CycleGanTrainer
 
 CHECKPOINT_INTERVAL_STEPS = 1000
@@ -87,16 +87,17 @@ def train_cyclegan(
         facts["vgg"] = network.weights_name
     shown = [folder.spread(PREVIEWED, side_px=PREVIEW_SIDE_PX) for folder in (photograph_folder, painting_folder)]
     previewed = min(map(len, shown))  # of few files some may be unreadable
-    trainer = CycleGanTrainer(
-        networks,
-        dataset,
-        recipe=recipe,
-        fabric=fabric,
-        plan=RunPlan(folder=run_folder, facts=facts, workers=hardware.workers, checkpoint_steps=checkpoint_steps),
-        previewed=(shown[0][:previewed], shown[1][:previewed]),
-        domain=domain,
-    )
-    train_and_report(trainer, run_folder, minutes=minutes, preview_steps=PREVIEW_INTERVAL_STEPS)
+    with sole_use(run_folder):
+        trainer = CycleGanTrainer(
+            networks,
+            dataset,
+            recipe=recipe,
+            fabric=fabric,
+            plan=RunPlan(folder=run_folder, facts=facts, workers=hardware.workers, checkpoint_steps=checkpoint_steps),
+            previewed=(shown[0][:previewed], shown[1][:previewed]),
+            domain=domain,
+        )
+        train_and_report(trainer, run_folder, minutes=minutes, preview_steps=PREVIEW_INTERVAL_STEPS)
     return run_folder / NETWORK_FILE
 
 

@@ -123,7 +123,7 @@ class _Peer:
                 frame = await track.recv()
             except MediaStreamError:
                 return
-            captured_s = time.monotonic()
+            captured_s = time.perf_counter()
             if isinstance(frame, VideoFrame):
                 self._source.push(partial(_rgb, frame), captured_s)
 

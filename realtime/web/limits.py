@@ -14,7 +14,7 @@ BODY_TIMEOUT_S = 60.0
 class RateLimit:
     """Allows `burst` requests at once and `per_second` in the long run, over all clients; one event loop only."""
 
-    def __init__(self, *, per_second: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, per_second: float, burst: int, clock: Callable[[], float] = time.perf_counter) -> None:
         self._per_second = per_second
         self._burst = burst
         self._clock = clock

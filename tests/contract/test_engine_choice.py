@@ -107,6 +107,25 @@ def test_auto_takes_the_first_that_really_loads(
 
 
 @pytest.mark.usefixtures("with_nvidia")
+def test_an_accelerator_that_loads_but_cannot_run_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: OnnxRuntimeEngine, rgb: object, extra: object = None) -> None:
+        raise StyleError("error code: -1")
+
+    class Failing(OnnxRuntimeEngine):
+        infer = fail  # type: ignore[assignment]
+
+    def opener(name: str) -> Opener:
+        return lambda model, device, contract: (Failing if device == "cuda" else OnnxRuntimeEngine)(model, "cpu")
+
+    monkeypatch.setattr(engine_module, "_opener", opener)
+
+    opened = open_engine(identity_model())
+
+    assert not isinstance(opened, Failing)
+    assert "fails with a picture: error code: -1" in opened.reason
+
+
+@pytest.mark.usefixtures("with_nvidia")
 def test_when_nothing_works_every_failure_is_named_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "_opener", _Candidates().opener)
 
@@ -134,7 +153,7 @@ def test_device_asked_for_is_not_replaced_by_another(monkeypatch: pytest.MonkeyP
         ("linux", True, ["cpu"], []),
         ("win32", False, ["cpu", "directml"], ["directml"]),
         ("win32", True, ["cpu", "cuda", "directml"], ["cuda", "directml"]),
-        ("darwin", False, ["cpu", "coreml"], ["coreml"]),
+        ("darwin", False, ["cpu", "coreml"], []),
     ],
 )
 def test_auto_tries_accelerators_that_may_be_there_before_the_processor(

@@ -203,7 +203,7 @@ def test_of_what_lies_far_behind_the_end_nothing_is_read(
     for _ in range(languages):
         writer.audio(seconds=60)
     source = CountingContainer(av.open(str(writer.write())))
-    monkeypatch.setattr(stream_copy, "open_input", lambda _: source)
+    monkeypatch.setattr(stream_copy, "open_input", lambda _, **options: source)
     copier = StreamCopier(writer.path, time_shift_s=Fraction(0), end_s=Fraction(1))
 
     with av.open(str(tmp_path / "out.mkv"), "w") as output:

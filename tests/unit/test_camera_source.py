@@ -59,6 +59,18 @@ def test_codec_size_and_rate_are_asked_for_and_what_comes_is_read_back(clock: Fa
     assert np.array_equal(frame.to_rgb(), noise(0, size=(640, 360))[..., ::-1])
 
 
+@pytest.mark.parametrize(("backend", "place"), [(cv2.CAP_V4L2, 0), (cv2.CAP_DSHOW, 3)])
+def test_the_codec_is_asked_for_where_the_backend_keeps_it(backend: int, place: int, clock: FakeTime) -> None:
+    cameras = Cameras(clock, [noise(0)])
+    address = CameraAddress(0, backend, "camera 0")
+    source = CameraSource(address, size=(1280, 720), fps=30, clock=clock, open_capture=cameras)
+
+    next(frames_of(source, clock))
+
+    asked = [each for each in cameras.opened[0].asked if each != cv2.CAP_PROP_BUFFERSIZE]
+    assert asked.index(cv2.CAP_PROP_FOURCC) == place
+
+
 def test_an_unplugged_camera_is_told_and_opened_again_after_growing_waits(clock: FakeTime) -> None:
     pictures = [noise(index) for index in range(3)]
     cameras = Cameras(clock, list(pictures), None, None, None, list(pictures))
@@ -136,6 +148,16 @@ def test_a_captured_screen_with_a_small_clock_is_not_frozen(clock: FakeTime) -> 
     list(frames_of(source_of(cameras, clock), clock))
 
     assert len(cameras.opened) == 1
+
+
+def test_slides_that_are_captured_are_interrupted_ever_more_rarely(clock: FakeTime) -> None:
+    slides = (np.full((48, 64, 3), slide * 20, np.uint8) for slide in range(1, 13))
+    cameras = Cameras(clock, [slide for slide in slides for _ in range(30 * 30)])
+    source = source_of(cameras, clock)
+    first, *_ = shown = list(islice(frames_of(source, clock), 30 * 300))
+
+    assert len(cameras.opened) <= 7  # after 5, 5, 10, 20, 40, 80 and 160 s
+    assert shown[-1].captured_s - first.captured_s < 300 + 10
 
 
 def test_a_picture_that_moves_begins_the_waits_anew(clock: FakeTime) -> None:

@@ -1,8 +1,10 @@
 """`stylize styles`: the list for people, the cards for programs, and an error where weights are damaged."""
 
 import hashlib
+import io
 import json
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -196,3 +198,16 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert exit_.value.code == 0
     assert capsys.readouterr().out.startswith("stylecast ")
+
+
+def test_letters_that_standard_output_does_not_have_are_written_by_their_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on Windows, where a file that output goes to has the letters of one language."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1251"))
+
+    assert main(["styles"]) == 0
+
+    sys.stdout.flush()
+    assert rb"Fernand L\xe9ger" in written.getvalue()

@@ -121,10 +121,18 @@ def test_a_bit_rate_stands_instead_of_the_default_quality() -> None:
     assert choose_encoder("h264", extra=(("b", "100k"),)).options == {"preset": "veryfast", "b": "100k"}
 
 
-@pytest.mark.usefixtures("probed")
-def test_an_encoder_that_takes_pictures_in_memory_only_as_nv12_gets_them_so() -> None:
-    assert choose_encoder("h264_qsv").pixel_format == "nv12"
-    assert choose_encoder("prores").pixel_format == "yuv422p10le"
+@pytest.mark.parametrize(
+    ("formats", "chosen"),
+    [
+        (["nv12", "qsv"], "nv12"),
+        (["nv12", "yuv420p"], "yuv420p"),
+        (["yuv422p10le", "yuv444p10le"], "yuv422p10le"),
+        (["vaapi"], "yuv420p"),
+        ([], "yuv420p"),
+    ],
+)
+def test_an_encoder_is_given_a_format_that_is_in_memory(formats: list[str], chosen: str) -> None:
+    assert encoder_module._default_pixel_format(formats) == chosen
 
 
 def test_auto_passes_over_an_encoder_without_the_option_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
