@@ -116,7 +116,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             status = session.status()
             if options.report is not None:
                 write_side_file("report", options.report, json.dumps(dataclasses.asdict(status), indent=2) + "\n")
-            watch.tell(session.recording_fault)
+            watch.tell(session.recording_fault or status.message)
             if recorded is not None:
                 say(f"recorded {recorded}, {recording_s or 0:.1f} s")
             say(_summary(status))

@@ -17,8 +17,9 @@ class LiveFrame:
     """A finished frame. `input` and `output` are uint8 RGB that nobody writes to.
 
     `input` is (H, W, 3), mirrored if the output is; `output` has the same size, or with the split `side` twice the
-    width. `captured_s` is in seconds of the session's clock, `index` counts from 0. `is_message` marks a picture that
-    only says why no frame comes, over the last output: in both, for the camera's own picture is private.
+    width. `captured_s` is in seconds of the session's clock, `index` counts from 0. `is_message` marks one that
+    came while no picture did: the last output again in both, for the camera's own picture is private. What is wrong is
+    told by the status of the run, and is no part of what goes on air.
     """
 
     input: NDArray[np.uint8]

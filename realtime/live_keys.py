@@ -1,6 +1,6 @@
 """What the keys of the window do. Only values go in and out, so that it can be tested without a window."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 
 from .live_settings import LiveControls
@@ -97,3 +97,17 @@ def keys_table() -> str:
 
 def _stepped(value: float, step: float) -> float:
     return round(min(1.0, max(0.0, value + step)), 2)
+
+
+def changes(before: LiveControls, after: LiveControls) -> str:
+    """Return in words what a key has changed."""
+    names = [each.name for each in fields(LiveControls) if getattr(before, each.name) != getattr(after, each.name)]
+    return ", ".join(f"{name.replace('_', ' ')} {_spelled(getattr(after, name))}" for name in names)
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:.0%}"
+    return str(value) if value is not None else "off"

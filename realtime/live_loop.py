@@ -32,7 +32,6 @@ from .live_style import StyleView
 from .meters import LatencyMeter, RateMeter
 from .newest import NewestSlot
 from .noise_filter import NoiseFilter
-from .overlay import message_picture, with_lines
 from .repeat import RepeatDetector
 from .smoother import FlowSmoother
 from .split import Split
@@ -43,6 +42,8 @@ from .stylizer import Stylized, at_inference_size
 SILENCE_S = 0.7
 _STEP_S = 0.1
 _JOIN_TIMEOUT_S = 3.0
+# What is shown before there was a picture, (width, height).
+_BLACK_SIZE = (1280, 720)
 # Part of the time between two frames by which one may come early and is still taken.
 _EARLY_SHARE = 0.25
 
@@ -65,7 +66,8 @@ class _OnItsWay:
 class LiveLoop:
     """Runs `source` through the styles of `bank` and hands finished frames to `publish`, in the thread "finish".
 
-    `controls` may be replaced at any time. `error` is the first failure of a thread, which has ended the run.
+    `controls` may be replaced at any time. `error` is the first failure of a thread, which has ended the run;
+    `silence` says that no picture comes, as long as none does.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class LiveLoop:
         self.controls = controls
         self.ended = threading.Event()
         self.error: BaseException | None = None
+        self.silence = ""
         self.frames = self.skipped = 0
         self.latency = LatencyMeter()
         self.arriving, self.shown = RateMeter(clock), RateMeter(clock)
@@ -159,7 +162,8 @@ class LiveLoop:
                     return
                 elif now_s - silent_since_s >= SILENCE_S:
                     silent_since_s = now_s
-                    self._stylized.put(_OnItsWay(self._silent_picture(), now_s, self.controls, Look(None), None))
+                    self.silence = f"no picture comes from {self._source.state.label}"
+                    self._stylized.put(_OnItsWay(self._last_picture(), now_s, self.controls, Look(None), None))
                 continue
             controls, view = self.controls, self._bank.view
             try:
@@ -167,7 +171,7 @@ class LiveLoop:
             except InputError:  # damaged; the next one may be whole
                 self._free.release()
                 continue
-            silent_since_s = now_s
+            silent_since_s, self.silence = now_s, ""
             due_s = max(due_s, frame.captured_s - period_s) + period_s
             if controls.mirror:
                 rgb = np.asarray(cv2.flip(rgb, 1), dtype=np.uint8)
@@ -229,16 +233,16 @@ class LiveLoop:
         if item.controls.split is not None:
             picture = Split(item.controls.split).join(item.rgb, picture)
         self._last_output = picture
-        fault = self._source.state.fault
-        return with_lines(picture, [fault], at_bottom=True) if fault else picture
+        return picture
 
     def _show(self, frame: LiveFrame) -> None:
         self._publish(frame)
         self.frames += not frame.is_message
 
-    def _silent_picture(self) -> NDArray[np.uint8]:
-        state = self._source.state
-        return message_picture(self._last_output, state.fault or f"no picture comes from {state.label}")
+    def _last_picture(self) -> NDArray[np.uint8]:
+        if self._last_output is None:
+            return np.zeros((_BLACK_SIZE[1], _BLACK_SIZE[0], 3), dtype=np.uint8)
+        return self._last_output
 
     def _choose_size(self, rgb: NDArray[np.uint8], controls: LiveControls) -> None:
         """Have the bank prepare the size that is asked for, or that the governor has chosen."""

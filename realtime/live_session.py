@@ -27,6 +27,7 @@ from .style_choice import StyleChoice
 
 RECORD_SINK = "record"
 _MICROPHONE = "microphone"
+_LOST = "frames lost in a recording"
 
 
 class LiveSession:
@@ -137,7 +138,7 @@ class LiveSession:
             inference_size=loop.inference_size,
             is_governed=loop.controls.size is None,
             source=state.label,
-            message=next(filter(None, (state.fault, self._bank.fault, *self._faults.values())), ""),
+            message=next(filter(None, (state.fault, loop.silence, self._bank.fault, *self._faults.values())), ""),
             recording_s=recorder.seconds if recorder is not None else None,
             recording_path=str(recorder.path) if recorder is not None else None,
             sinks=tuple(SinkStatus(slot.name, slot.fps, slot.latency, slot.dropped) for slot in self._slots),
@@ -175,6 +176,7 @@ class LiveSession:
             self._recorder = self._open_recorder(path)
             self.say(RECORD_SINK, "")
             self.say(_MICROPHONE, "")
+            self.say(_LOST, "")
             self._recorder.start()
 
     def stop_recording(self) -> Path | None:
@@ -188,6 +190,9 @@ class LiveSession:
             return None
         self.unsubscribe(recorder.slot)
         recorder.stop()
+        lost = recorder.slot.dropped
+        if lost:
+            self.say(_LOST, f"{lost} frames are missing in {recorder.path}: the encoder was too slow for them")
         if recorder.fault:
             self.say(RECORD_SINK, recorder.fault)
         return recorder.path if recorder.path.exists() else None

@@ -13,7 +13,7 @@ import cv2
 
 from .errors import OutputError, StylizeError
 from .live_frame import LiveFrame
-from .live_keys import Action, action_of, changed_controls
+from .live_keys import Action, action_of, changed_controls, changes
 from .live_session import LiveSession
 from .overlay import status_lines, with_lines
 from .picture import Picture, write_picture
@@ -23,6 +23,7 @@ _TITLE = "Stylecast"
 _WAIT_S = 0.05
 # The figures are read this often; at the rate of the frames nobody could.
 _FIGURES_EVERY_S = 0.25
+_ANSWER_S = 2.5
 _RECORDING_SUFFIX = ".mp4"
 
 
@@ -39,7 +40,9 @@ class LiveWindow:
         self._shows_figures = True
         self._is_full_screen = full_screen
         self._lines: list[str] = []
+        self._message: list[str] = []
         self._lines_s = 0.0
+        self._answer, self._answer_until_s = "", 0.0
         require_display()
         try:
             cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
@@ -66,14 +69,15 @@ class LiveWindow:
             cv2.destroyWindow(_TITLE)
 
     def _show(self, frame: LiveFrame) -> None:
-        picture = frame.output
-        if self._shows_figures:
-            now_s = self._session.clock()
-            if now_s - self._lines_s >= _FIGURES_EVERY_S:
-                status = self._session.status()
-                message = [status.message] if status.message else []
-                self._lines, self._lines_s = status_lines(status, WINDOW_SINK) + message, now_s
-            picture = with_lines(picture, self._lines)
+        now_s = self._session.clock()
+        if now_s - self._lines_s >= _FIGURES_EVERY_S:
+            status = self._session.status()
+            self._lines, self._lines_s = status_lines(status, WINDOW_SINK), now_s
+            self._message = [status.message] if status.message else []
+        answer = [self._answer] if now_s < self._answer_until_s else []
+        picture = with_lines(frame.output, self._lines) if self._shows_figures else frame.output
+        if self._message or answer:
+            picture = with_lines(picture, self._message + answer, at_bottom=True)
         cv2.imshow(_TITLE, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
     def _press(self, code: int) -> bool:
@@ -90,8 +94,10 @@ class LiveWindow:
                 case Action.RECORD:
                     if self._session.status().recording_s is None:
                         self._session.start_recording(self._new_file(_RECORDING_SUFFIX))
+                        self._say("recording")
                     else:
-                        self._session.stop_recording()
+                        path = self._session.stop_recording()
+                        self._say(f"recorded {path}" if path is not None else "nothing was recorded")
                 case Action.SNAPSHOT:
                     self._save_snapshot()
                 case Action.FIGURES:
@@ -101,9 +107,11 @@ class LiveWindow:
                     self._apply_full_screen()
                 case None:
                     size = self._session.status().inference_size
-                    self._session.controls = changed_controls(
-                        self._session.controls, code, size_px=min(size) if size else None
-                    )
+                    before = self._session.controls
+                    after = changed_controls(before, code, size_px=min(size) if size else None)
+                    self._session.controls = after
+                    if after != before:
+                        self._say(changes(before, after))
             self._session.say(WINDOW_SINK, "")
         except StylizeError as error:
             self._session.say(WINDOW_SINK, str(error))
@@ -118,6 +126,11 @@ class LiveWindow:
             write_picture(path, Picture(frame.output, None, b"", ()), suffix=path.suffix)
         except OSError as error:
             raise OutputError(f"the snapshot {path} cannot be written: {error.strerror}") from error
+        self._say(f"saved {path}")
+
+    def _say(self, answer: str) -> None:
+        """Show for a moment what a key has done, also where figures are hidden."""
+        self._answer, self._answer_until_s = answer, self._session.clock() + _ANSWER_S
 
     def _new_file(self, suffix: str) -> Path:
         return self._folder / f"stylecast-{datetime.now():%Y%m%d-%H%M%S-%f}{suffix}"

@@ -1,4 +1,4 @@
-"""Draw on pictures: letterbox, a line that says what is wrong, and the figures of a run. Inputs are never changed."""
+"""Draw on pictures: letterbox, lines of text, and the figures of a run. Inputs are never changed."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,6 @@ _LINE_SHARE = 1 / 26
 _LINE_MIN_PX = 12
 _SHADE = 0.35
 _WHITE = (255, 255, 255)
-_MESSAGE_SIZE = (1280, 720)
 
 
 def letterbox(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -46,14 +45,6 @@ def with_lines(rgb: NDArray[np.uint8], lines: list[str], *, at_bottom: bool = Fa
         place = (line_px // 2, first_px + line_px * (number + 1))
         cv2.putText(picture, line, place, _FONT, scale, _WHITE, 1, cv2.LINE_AA)
     return picture
-
-
-def message_picture(last: NDArray[np.uint8] | None, message: str) -> NDArray[np.uint8]:
-    """Return what is shown while no picture comes: the last one in the dark, with the message."""
-    if last is None:
-        last = np.zeros((_MESSAGE_SIZE[1], _MESSAGE_SIZE[0], 3), dtype=np.uint8)
-    dimmed = np.asarray(cv2.convertScaleAbs(last, alpha=_SHADE), dtype=np.uint8)
-    return with_lines(dimmed, [message], at_bottom=True)
 
 
 def status_lines(status: LiveStatus, sink: str) -> list[str]:

@@ -1,7 +1,9 @@
 """The options of `--serve`: where the page is served and to whom. No heavy imports: `--help` reads this module."""
 
 import argparse
-from dataclasses import dataclass
+import os
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .errors import UsageError
@@ -9,17 +11,24 @@ from .errors import UsageError
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
 LOOPBACK_HOSTS = frozenset({DEFAULT_HOST, "localhost", "::1"})
+# A token of the user's own, so that addresses in OBS stay good; not an option, for command lines can be seen by others.
+TOKEN_VARIABLE = "STYLECAST_TOKEN"
+_TOKEN = re.compile(r"[\w-]{16,}", re.ASCII)
 _PORT_MAX = 65535
 
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """Where the page is served. Port 0 takes a free one; beyond this machine a token is always asked for."""
+    """Where the page is served. Port 0 takes a free one; beyond this machine a token is always asked for.
+
+    Without a `token` of the user's own, each server has a new one.
+    """
 
     port: int = DEFAULT_PORT
     host: str = DEFAULT_HOST
     asks_token: bool = False
     record_folder: Path | None = None
+    token: str | None = None
     certificate: Path | None = None
     key: Path | None = None
 
@@ -48,7 +57,12 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--token", action="store_true", help="ask for the token on this machine, too, where others work on it"
     )
-    group.add_argument("--record-folder", type=Path, metavar="FOLDER", help="where recordings of the page go")
+    group.add_argument(
+        "--record-folder",
+        type=Path,
+        metavar="FOLDER",
+        help="where recordings of the page go [where you started, if only this machine is served]",
+    )
     group.add_argument("--tls-certificate", type=Path, metavar="FILE", help="serve by HTTPS with this certificate")
     group.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, unless it is in the same file")
 
@@ -72,14 +86,22 @@ def read_serve_settings(namespace: argparse.Namespace) -> ServeSettings | None:
         return None
     if namespace.tls_key is not None and namespace.tls_certificate is None:
         raise UsageError("--tls-key needs the certificate that it is of: --tls-certificate FILE")
-    return ServeSettings(
+    folder, token = namespace.record_folder, os.environ.get(TOKEN_VARIABLE) or None
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"the folder for recordings does not exist: {folder}; create it first")
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise UsageError(f"{TOKEN_VARIABLE} must have at least 16 letters, digits, hyphens or underscores")
+    settings = ServeSettings(
         port=namespace.serve,
         host=namespace.host,
         asks_token=namespace.token,
-        record_folder=namespace.record_folder,
+        record_folder=folder,
+        token=token,
         certificate=namespace.tls_certificate,
         key=namespace.tls_key,
     )
+    # Who comes from elsewhere is not to fill the disk unless asked to.
+    return settings if settings.needs_token or folder else replace(settings, record_folder=Path.cwd())
 
 
 def port_number(text: str) -> int:

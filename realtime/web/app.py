@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -25,7 +26,7 @@ from .control_options import changed_controls, describe_options
 from .limits import RateLimit, read_body
 from .page_state import PageState
 from .recordings import Recordings
-from .relay import BOUNDARY, VIEWS, FrameRelay, snapshot_jpeg
+from .relay import BOUNDARY, PLAYER_FPS_MAX, VIEWS, FrameRelay, snapshot_jpeg
 from .style_pictures import UPLOAD_BYTES_MAX, StylePictures
 
 STATIC_FOLDER = Path(__file__).resolve().parent / "static"
@@ -151,7 +152,10 @@ class PageApp:
         view = request.query_params.get("view", VIEWS[0])
         if view not in VIEWS:
             raise HTTPException(400, f"the view is one of {', '.join(VIEWS)}")
-        return self._stream(request, self._relay.mjpeg(view), f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        # Browsers show what comes, whenever it comes; they alone send this.
+        fps_max = math.inf if "sec-fetch-mode" in request.headers else PLAYER_FPS_MAX
+        parts = self._relay.mjpeg(view, fps_max=fps_max)
+        return self._stream(request, parts, f"multipart/x-mixed-replace; boundary={BOUNDARY}")
 
     # What the page knows
 

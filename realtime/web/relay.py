@@ -21,6 +21,11 @@ SNAPSHOT_QUALITY = 95
 BOUNDARY = "stylecast-frame"
 # What a reader may see: the output alone, or the input to the left of it.
 VIEWS = ("output", "both")
+# FFmpeg takes any multipart stream for one of 25 frames a second, and players that go by its clock would fall behind
+# what comes faster.
+PLAYER_FPS_MAX = 24.0
+# A frame may come so much of a period early.
+_EARLY_SHARE = 0.25
 _WAIT_S = 0.25
 
 
@@ -62,15 +67,22 @@ class FrameRelay:
         """Wait for the end of the thread after `close`."""
         self._thread.join()
 
-    async def mjpeg(self, view: str) -> AsyncGenerator[bytes, None]:
+    async def mjpeg(self, view: str, *, fps_max: float) -> AsyncGenerator[bytes, None]:
         """Yield the parts of a multipart stream, the next one only when the client has taken the last.
+
+        Frames beyond `fps_max` are left out.
 
         Each part tells when its frame was captured as X-Timestamp, seconds since 1970, as mjpg-streamer does.
         """
         # The boundary goes after each picture, not before: browsers show a part when they have seen its end.
         yield f"--{BOUNDARY}\r\n".encode()
         with self.reading(view):
+            due_s, period_s = 0.0, 1 / fps_max
             async for frame in self._encoded[view].each():
+                now_s = self._loop.time()
+                if now_s < due_s - _EARLY_SHARE * period_s:
+                    continue
+                due_s = max(due_s, now_s - period_s) + period_s
                 head = (
                     f"Content-Type: image/jpeg\r\nContent-Length: {len(frame.jpeg)}\r\n"
                     f"X-Timestamp: {frame.captured_unix_s:.6f}\r\nX-Input-Width: {frame.input_width_px}\r\n\r\n"

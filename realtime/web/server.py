@@ -38,7 +38,7 @@ class WebServer:
     """
 
     def __init__(self, session: LiveSession, settings: ServeSettings, *, camera: PushSource | None) -> None:
-        token = secrets.token_urlsafe(32) if settings.needs_token else None
+        token = (settings.token or secrets.token_urlsafe(32)) if settings.needs_token else None
         query = f"?{TOKEN_PARAMETER}={token}" if token else ""
         self._socket = _listen(settings)
         try:

@@ -12,7 +12,7 @@ from realtime.camera_address import find_camera
 from realtime.camera_source import CameraSource
 from realtime.errors import InputError, OutputError, StyleError
 from realtime.live_feed import VCAM_SINK, VirtualCameraFeed
-from realtime.live_source import PushSource
+from realtime.live_source import PushSource, SourceState
 from realtime.style_choice import StyleChoice
 from tests.live import PATIENCE_S, MjpegServer, Picture, noise, until
 from tests.live_run import next_frame, session_of, source_of, style
@@ -67,7 +67,7 @@ def test_a_consumer_that_hangs_slows_no_other(engines: dict[str, FakeEngine]) ->
     assert dropped >= 25
 
 
-def test_silence_is_shown_as_a_message_on_the_last_picture(engines: dict[str, FakeEngine]) -> None:
+def test_in_silence_the_last_picture_stays_and_the_status_says_so(engines: dict[str, FakeEngine]) -> None:
     source = PushSource("phone", silence_s=0.3)
     with session_of(source) as session:
         slot = session.subscribe("test")
@@ -95,10 +95,22 @@ def test_a_message_never_shows_the_camera_itself(engines: dict[str, FakeEngine])
 
     assert painted.output.max() == 40
     for picture in (message.input, message.output):
-        assert 0 < picture[:200].mean() < 40  # above the text
+        assert picture.max() == 40
 
 
-def test_a_stream_that_is_killed_is_told_on_the_picture_and_found_again(engines: dict[str, FakeEngine]) -> None:
+def test_a_fault_is_told_and_stays_off_the_air(engines: dict[str, FakeEngine]) -> None:
+    engines["test"] = FakeEngine(lambda rgb: np.full_like(rgb, 40))
+    source = source_of()
+    with session_of(source) as session:
+        source.state = SourceState("camera", "camera 0 is black; is its lens covered, or the room dark?")
+        slot = session.subscribe("test")
+        frames = [next_frame(slot) for _ in range(3)]
+        assert session.status().message.startswith("camera 0 is black")
+
+    assert all(frame.output.min() == frame.output.max() == 40 for frame in frames)
+
+
+def test_a_stream_that_is_killed_is_told_and_found_again(engines: dict[str, FakeEngine]) -> None:
     server = MjpegServer(lambda number: noise(number, size=(160, 120)))
     source = CameraSource(find_camera(server.url), size=(160, 120), fps=30)
     with session_of(source) as session:

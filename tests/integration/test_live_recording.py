@@ -1,5 +1,6 @@
 """Recordings of live runs: times, sound, and what may fail without an end of the run."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -149,6 +150,26 @@ def test_of_two_who_start_a_recording_at_once_one_is_refused(
         assert [type(error) for error in errors if error] == [UsageError]
         assert len(session.status().sinks) == 1
         assert session.stop_recording() is not None
+
+
+def test_frames_that_a_recording_lacks_are_told(
+    engines: dict[str, FakeEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = VideoFileSink.write
+
+    def slow(sink: VideoFileSink, frame: Any) -> None:
+        time.sleep(0.5)
+        written(sink, frame)
+
+    monkeypatch.setattr(VideoFileSink, "write", slow)
+    monkeypatch.setattr(realtime.live_session, "RECORDING_DEPTH", 1)
+    with session_of(source_of()) as session:
+        session.start_recording(tmp_path / "out.mp4")
+        until(lambda: (session.status().recording_s or 0) > 0.5)
+        session.stop_recording()
+
+        assert not session.recording_fault
+        assert re.search(r"\d+ frames are missing in .*out\.mp4: the encoder was too slow", session.status().message)
 
 
 def test_a_recording_to_which_no_picture_came_is_told(engines: dict[str, FakeEngine], tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ def test_snapshot_and_recording_are_new_files_in_the_folder(
 
     (snapshot,), (recording,) = tmp_path.glob("*.png"), tmp_path.glob("*.mp4")
     assert read_picture(snapshot).rgb.shape == (SIZE[1], SIZE[0], 3)
+    assert any(picture[-20:].max() > 200 for picture in screen.shown)  # what a key has done is told at the bottom
     assert len(read_frames(recording)) > 3
 
 

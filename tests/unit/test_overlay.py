@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.overlay import letterbox, message_picture, with_lines
-from tests.live import noise
+from realtime.overlay import letterbox, with_lines
 
 SIZES = st.tuples(st.integers(1, 200), st.integers(1, 200))
 
@@ -37,12 +36,3 @@ def test_lines_of_any_text_fit_a_picture_of_any_size(size: tuple[int, int], line
 
     assert with_lines(picture, lines).shape == picture.shape
     assert with_lines(picture, lines, at_bottom=True).shape == picture.shape
-
-
-def test_a_message_is_seen_on_the_dimmed_last_picture_and_without_one() -> None:
-    last = noise(0, size=(320, 180))
-    said, silent = message_picture(last, "camera 0 is not there"), message_picture(last, "")
-
-    assert said.mean() < last.mean() / 2
-    assert (said != silent).any()
-    assert message_picture(None, "camera 0 is not there").max() > 200

@@ -37,9 +37,30 @@ def test_an_option_without_the_one_that_it_needs_is_refused(arguments: tuple[str
         _read(*arguments)
 
 
-def test_the_port_may_be_left_out() -> None:
-    assert _read("--serve") == ServeSettings(port=DEFAULT_PORT)
-    assert _read("--serve", "8000", "--record-folder", "x") == ServeSettings(port=8000, record_folder=Path("x"))
+def test_the_port_may_be_left_out(tmp_path: Path) -> None:
+    assert _read("--serve") == ServeSettings(port=DEFAULT_PORT, record_folder=Path.cwd())
+    read = _read("--serve", "8000", "--record-folder", str(tmp_path))
+    assert read == ServeSettings(port=8000, record_folder=tmp_path)
+
+
+def test_who_comes_from_elsewhere_records_only_into_a_folder_that_was_given(tmp_path: Path) -> None:
+    elsewhere = _read("--serve", "--host", "0.0.0.0")
+    assert elsewhere is not None
+    assert elsewhere.record_folder is None
+    with pytest.raises(UsageError, match=r"does not exist: .*missing; create it first"):
+        _read("--serve", "--record-folder", str(tmp_path / "missing"))
+
+
+def test_a_token_of_ones_own_is_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STYLECAST_TOKEN", "0123456789-abcdef")
+    read = _read("--serve", "--token")
+    assert read is not None
+    assert read.token == "0123456789-abcdef"
+
+    for token in ("short", "0123456789abcdef/"):
+        monkeypatch.setenv("STYLECAST_TOKEN", token)
+        with pytest.raises(UsageError, match="STYLECAST_TOKEN must have at least 16"):
+            _read("--serve")
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "80a", ""])

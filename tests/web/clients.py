@@ -3,6 +3,8 @@
 import http.client
 import json
 import socket
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,8 +19,10 @@ class Clients:
     def __init__(self) -> None:
         self._open: dict[http.client.HTTPResponse, http.client.HTTPConnection] = {}
 
-    def get(self, server: "WebServer", path: str) -> http.client.HTTPResponse:
-        return self._request(server, "GET", path)
+    def get(
+        self, server: "WebServer", path: str, *, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> http.client.HTTPResponse:
+        return self._request(server, "GET", path, None, dict(headers))
 
     def head(self, server: "WebServer", path: str) -> http.client.HTTPResponse:
         return self._request(server, "HEAD", path)

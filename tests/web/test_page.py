@@ -327,6 +327,21 @@ def test_the_bare_page_shows_the_picture_and_nothing_else(start: Start, context:
     assert page.locator("body").inner_text() == ""
 
 
+def test_the_bare_page_is_clear_when_no_picture_comes_or_nobody_looks(
+    start: Start, context: BrowserContext, complaints: list[str]
+) -> None:
+    """A frozen picture must not stand in a stream, nor an old one flash up when a scene comes back."""
+    server = start()
+    page = context.new_page()
+    page.goto(server.link + "feed")
+    for end in (lambda: _set_hidden(page, True), server.close):
+        _set_hidden(page, False)
+        wait_until(lambda: is_blue(read_tone(page)))
+        end()
+        wait_until(lambda: read_tone(page) == (0, 0, 0))
+    complaints.clear()
+
+
 def test_the_link_with_its_token_opens_the_page(start: Start, open_page: Callable[[WebServer], Page]) -> None:
     server = start(asks_token=True)
 

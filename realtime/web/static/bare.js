@@ -2,4 +2,6 @@
 import { Feed, drawFrame } from "./feed.js";
 
 const canvas = document.getElementById("picture");
-new Feed((frame) => drawFrame(canvas, frame, 0)).start("output");
+// A last picture must not stand in a stream, nor flash up when a scene comes back.
+const clear = () => canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+new Feed((frame) => drawFrame(canvas, frame, 0), clear).start("output");

@@ -4,19 +4,24 @@ const RETRY_MS = 1000;
 
 export class Feed {
   #show;
+  #ended;
   #abort = null;
   #view = null;
   #newest = null;
   #isDecoding = false;
 
-  // `show` gets {bitmap, inputWidth}: the left `inputWidth` columns are the input, 0 without it.
-  constructor(show) {
+  // `show` gets {bitmap, inputWidth}: the left `inputWidth` columns are the input, 0 without it. `ended` is called when
+  // no picture comes any more, and when nobody looks.
+  constructor(show, ended = () => {}) {
     this.#show = show;
+    this.#ended = ended;
     // Nobody looks at a hidden page; the connection would cost encoding for nothing.
     document.addEventListener("visibilitychange", () => {
       if (this.#view === null) return;
-      if (document.hidden) this.#abort?.abort();
-      else this.start(this.#view);
+      if (document.hidden) {
+        this.#abort?.abort();
+        this.#ended();
+      } else this.start(this.#view);
     });
   }
 
@@ -38,6 +43,7 @@ export class Feed {
         if (signal.aborted) return;
         if (!(error instanceof TypeError)) throw error; // the network failed; anything else is a fault of ours
       }
+      this.#ended();
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }

@@ -240,7 +240,7 @@ function renderRecording() {
   const button = byId("record");
   button.disabled = !isPossible && !isOn;
   button.title = isPossible ? "" : "Start with --record-folder FOLDER to record from here";
-  button.setAttribute("aria-pressed", String(isOn));
+  button.classList.toggle("on", isOn);
   byId("record-label").textContent = isOn ? `Stop ${clock(seconds)}` : "Record";
   byId("recording").hidden = isOn || !finished;
 }
@@ -288,7 +288,7 @@ async function toggleCamera() {
       offer: async (sdp) => (await post("/offer", { sdp })).sdp,
       show: (stream) => {
         returned.srcObject = stream;
-        button.setAttribute("aria-pressed", "true");
+        button.classList.add("on");
         button.textContent = "Stop this browser’s camera";
         render();
       },
@@ -305,7 +305,7 @@ async function toggleCamera() {
 function endCamera() {
   camera.stop();
   returned.srcObject = null;
-  byId("camera").setAttribute("aria-pressed", "false");
+  byId("camera").classList.remove("on");
   byId("camera").textContent = "Use this browser’s camera";
   render();
 }
@@ -365,6 +365,7 @@ class Events {
     });
     source.addEventListener("message", (event) => {
       state = JSON.parse(event.data);
+      if (lost) complaint = ""; // of the outage that has ended
       lost = "";
       render();
     });
