@@ -2,6 +2,8 @@
 
 // What the server encodes and decodes in software beside the network.
 const PICTURE = { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 30 } };
+// A network that stumbles comes back within seconds.
+const DISCONNECTED_MS = 8000;
 const REASONS = {
   NotAllowedError: "The browser was not allowed to use the camera. Allow it in the address bar and try again.",
   NotFoundError: "The browser finds no camera.",
@@ -13,7 +15,7 @@ export class BrowserCamera {
   #stream = null;
 
   // Connect, and hand the stylised stream to `show`. `offer` sends an offer and returns the answer; `ended` is called
-  // when the connection breaks. Throws an Error whose message can be shown.
+  // when the connection breaks or the camera goes. Throws an Error whose message can be shown.
   async start({ offer, show, ended }) {
     if (!navigator.mediaDevices) {
       throw new Error("Browsers give their camera only to pages from this machine or by HTTPS (--tls-certificate).");
@@ -29,10 +31,18 @@ export class BrowserCamera {
       if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0; // the newest picture, not the smoothest
       show(new MediaStream([track]));
     };
-    connection.onconnectionstatechange = () => {
-      if (["failed", "disconnected", "closed"].includes(connection.connectionState)) ended();
+    const end = () => {
+      if (this.#connection === connection) ended();
     };
-    for (const track of this.#stream.getTracks()) connection.addTrack(track, this.#stream);
+    connection.onconnectionstatechange = () => {
+      const isDisconnected = () => connection.connectionState === "disconnected";
+      if (isDisconnected()) setTimeout(() => isDisconnected() && end(), DISCONNECTED_MS);
+      else if (["failed", "closed"].includes(connection.connectionState)) end();
+    };
+    for (const track of this.#stream.getTracks()) {
+      track.addEventListener("ended", end); // the camera was unplugged, or forbidden meanwhile
+      connection.addTrack(track, this.#stream);
+    }
     try {
       await connection.setLocalDescription();
       await connection.setRemoteDescription({ type: "answer", sdp: await offer(connection.localDescription.sdp) });

@@ -321,6 +321,7 @@ function listen() {
     attempt(() => post("/record", { on: state.recording.seconds === null }, { timeoutMs: LONG_TIMEOUT_MS })),
   );
   byId("camera").addEventListener("click", toggleCamera);
+  byId("full").hidden = !document.fullscreenEnabled; // phones have it for videos alone
   byId("full").addEventListener("click", () => document.querySelector(".frame").requestFullscreen());
   byId("file").addEventListener("change", (event) => {
     takeFile(event.target.files[0]);
