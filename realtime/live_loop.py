@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from .channel import Channel, channel_thread
 from .errors import InputError
 from .finish import enlarge_guided, finish
+from .frame_pace import FramePace
 from .governor import Governor
 from .input_motion import Look, MotionTracker
 from .live_frame import LiveFrame
@@ -44,8 +45,6 @@ _STEP_S = 0.1
 _JOIN_TIMEOUT_S = 3.0
 # What is shown before there was a picture, (width, height).
 _BLACK_SIZE = (1280, 720)
-# Part of the time between two frames by which one may come early and is still taken.
-_EARLY_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +143,8 @@ class LiveLoop:
         self._exhausted.set()  # what is on its way is still shown
 
     def _feed(self) -> None:
-        period_s = 1 / self._fps
-        due_s, silent_since_s = 0.0, self._clock()
+        pace = FramePace(self._fps)
+        silent_since_s = self._clock()
         made: tuple[Future[tuple[Stylized, float]], StyleView, LiveControls] | None = None
         while not self.ended.is_set():
             if not self._free.acquire(timeout=_STEP_S):
@@ -153,7 +152,7 @@ class LiveLoop:
             exhausted = self._exhausted.is_set()
             frame = self._captured.take(_STEP_S)
             now_s = self._clock()
-            if frame is None or frame.captured_s < due_s - _EARLY_SHARE * period_s:
+            if frame is None or pace.is_early(frame.captured_s):
                 self._free.release()
                 if frame is not None:
                     self.skipped += 1
@@ -172,7 +171,7 @@ class LiveLoop:
                 self._free.release()
                 continue
             silent_since_s, self.silence = now_s, ""
-            due_s = max(due_s, frame.captured_s - period_s) + period_s
+            pace.take(frame.captured_s)
             if controls.mirror:
                 rgb = np.asarray(cv2.flip(rgb, 1), dtype=np.uint8)
             self._choose_size(rgb, controls)

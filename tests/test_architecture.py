@@ -19,7 +19,7 @@ LINES_MAX = 350
 LAYERS = (
     ("__init__", "errors", "options"),
     ("frame", "settings", "serve_settings", "meters", "graph", "motion", "chart", "newest", "governor", "camera_watch",
-     "camera_modes", "stroke_detail", "patch_search", "style_figures", "compiled", "timecode"),
+     "camera_modes", "stroke_detail", "patch_search", "style_figures", "compiled", "timecode", "frame_pace"),
     ("catalogue", "media", "color", "picture", "output_file", "live_settings", "live_source",
      "live_frame", "live_status", "camera_address", "camera_permission"),
     ("container", "encoded_journal", "picture_filter", "stream_convert", "time_line", "scene_cut", "video_info",

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..frame_pace import FramePace
 from ..live_frame import LiveFrame
 from ..live_session import LiveSession
 from .newest import Newest
@@ -24,8 +25,6 @@ VIEWS = ("output", "both")
 # FFmpeg takes any multipart stream for one of 25 frames a second, and players that go by its clock would fall behind
 # what comes faster.
 PLAYER_FPS_MAX = 24.0
-# A frame may come so much of a period early.
-_EARLY_SHARE = 0.25
 _WAIT_S = 0.25
 
 
@@ -77,12 +76,12 @@ class FrameRelay:
         # The boundary goes after each picture, not before: browsers show a part when they have seen its end.
         yield f"--{BOUNDARY}\r\n".encode()
         with self.reading(view):
-            due_s, period_s = 0.0, 1 / fps_max
+            pace = FramePace(fps_max)
             async for frame in self._encoded[view].each():
                 now_s = self._loop.time()
-                if now_s < due_s - _EARLY_SHARE * period_s:
+                if pace.is_early(now_s):
                     continue
-                due_s = max(due_s, now_s - period_s) + period_s
+                pace.take(now_s)
                 head = (
                     f"Content-Type: image/jpeg\r\nContent-Length: {len(frame.jpeg)}\r\n"
                     f"X-Timestamp: {frame.captured_unix_s:.6f}\r\nX-Input-Width: {frame.input_width_px}\r\n\r\n"
