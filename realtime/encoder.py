@@ -157,9 +157,8 @@ def _formats_of(name: str) -> list[str] | None:
 def _default_pixel_format(formats: list[str] | None) -> str:
     """Return what an encoder of these formats is given: one that is in memory, and of 8 bits if it can be."""
     in_memory = [name for name in formats or () if name not in _GPU_FORMATS]
-    return next((name for name in (DEFAULT_PIXEL_FORMAT, "nv12") if name in in_memory), None) or (
-        in_memory[0] if in_memory else DEFAULT_PIXEL_FORMAT
-    )
+    wanted = (DEFAULT_PIXEL_FORMAT, "nv12", *in_memory)
+    return next((name for name in wanted if name in in_memory), DEFAULT_PIXEL_FORMAT)
 
 
 def _options(name: str, *, crf: int | None, preset: str | None, extra: tuple[tuple[str, str], ...]) -> dict[str, str]:

@@ -25,8 +25,6 @@ from training.recipe import AnyRecipe
 from training.run_folder import load_checkpoint, make_run_folder, save_checkpoint, save_network
 
 CHECKPOINT_INTERVAL_STEPS = 100
-# What a run learns from; the plan's facts have a digest of each.
-_PICTURES = ("style pictures", "photographs", "clips")
 # Where steps are slow, of seconds on a processor without bf16, checkpoints come more often than that.
 CHECKPOINT_INTERVAL_S = 60.0
 
@@ -183,8 +181,13 @@ class TrainingLoop(ABC, Generic[AnyRecipe]):
         A network may stand in for VGG19, and another picture be called as the one before.
         """
         facts = self._plan.facts
-        pictures = {name: facts.get(f"{name.replace(' ', '_')}_sha256", "") for name in _PICTURES}
-        return {**asdict(self.recipe), "vgg": facts.get("vgg", ""), **pictures}
+        return {
+            **asdict(self.recipe),
+            "vgg": facts.get("vgg", ""),
+            "style pictures": facts.get("style_pictures_sha256", ""),
+            "photographs": facts.get("photographs_sha256", ""),
+            "clips": facts.get("clips_sha256", ""),
+        }
 
     def _save_results(self) -> None:
         if not self._fabric.is_global_zero:

@@ -21,6 +21,7 @@ from tests.media import read_frames, write_clip
 SIZE = (160, 112)
 FRAMES = 6
 NETWORK_OPTIONS = ["--engine", "onnxruntime", "--device", "cpu"]
+AUTO_OPTIONS = ["--carry", "auto", *NETWORK_OPTIONS]
 OPTIONS = ["--progress", "none", "--crf", "0", "--pix-fmt", "yuv444p"]
 # A signal ends parent and child within this.
 END_TIMEOUT_S = 20
@@ -283,17 +284,7 @@ def test_auto_judges_what_is_painted_and_not_the_input_beside_it(clip: Path, key
     Image.new("L", SIZE).save(mask)
     notes = []
     for shown in ([], ["--mask", str(mask), "--invert-mask"], ["--split", "side"]):
-        arguments = [
-            "--keyframes",
-            str(keyframes),
-            "--carry",
-            "auto",
-            *NETWORK_OPTIONS,
-            "--report",
-            str(report),
-            "--overwrite",
-            *shown,
-        ]
+        arguments = ["--keyframes", str(keyframes), *AUTO_OPTIONS, "--report", str(report), "--overwrite", *shown]
         assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
         notes.append(json.loads(report.read_text(encoding="utf-8"))["notes"][-1])
 
@@ -304,15 +295,7 @@ def test_auto_judges_what_is_painted_and_not_the_input_beside_it(clip: Path, key
 @pytest.mark.usefixtures("stand_ins", "any_style_catalogue")
 def test_auto_keeps_what_measures_better_and_says_why(clip: Path, keyframes: Path, tmp_path: Path) -> None:
     """The network of the stand-in inverts, which looks nothing like the key frames."""
-    arguments = [
-        "--keyframes",
-        str(keyframes),
-        "--carry",
-        "auto",
-        *NETWORK_OPTIONS,
-        "--report",
-        str(tmp_path / "report.json"),
-    ]
+    arguments = ["--keyframes", str(keyframes), *AUTO_OPTIONS, "--report", str(tmp_path / "report.json")]
 
     assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
 
