@@ -1,4 +1,5 @@
-"""Trade flicker against sharpness: no smoothing, a plain running average along the flow, and what the product does.
+"""Trade flicker against sharpness: no smoothing, a plain running average along the flow, and what the product does,
+also with `--shifts`.
 
     python -m benchmarks.smoothing SEQUENCES --style NAME|FILE.onnx [--baseline FILE.onnx] [--frames 12]
 
@@ -7,7 +8,7 @@ baseline frame by frame, or the style itself without one; sharpness is relative 
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from realtime.catalogue import read_model, resolve_style
 from realtime.engine import open_engine
 from realtime.input_motion import Look, MotionTracker
 from realtime.noise_filter import NoiseFilter
+from realtime.settings import SHIFT_COUNTS, Controls
 from realtime.smoother import FlowSmoother
 from realtime.stylizer import Stylizer
 from realtime.temporal_metric import TemporalMeter, flicker_removed
@@ -32,16 +34,22 @@ Smooth = Callable[[Look, Picture], Picture]
 
 PLAIN_WEIGHTS = (0.15, 0.3, 0.5, 0.7, 0.85)
 SMOOTHINGS = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
+# With the default smoothing and without.
+SHIFTED_SMOOTHINGS = (0.0, Controls().smoothing)
 FRAME_S = Fraction(1, 25)
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A way to smooth; `make` begins anew for each sequence. With `less_noise` the network sees filtered frames."""
+    """A way to smooth; `make` begins anew for each sequence.
+
+    With `less_noise` the network sees filtered frames, each `shifts` times.
+    """
 
     name: str
     make: Callable[[], Smooth]
     less_noise: bool = False
+    shifts: int = 1
 
 
 def main() -> None:
@@ -53,8 +61,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=12, help="of each sequence [%(default)s]")
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
-    style = _stylizer(options.style)
-    baseline = _stylizer(options.baseline) if options.baseline else style
+    styles = {shifts: _stylizer(options.style, shifts=shifts) for shifts in SHIFT_COUNTS}
+    baseline = _stylizer(options.baseline) if options.baseline else styles[1]
     variants = _variants()
     removed: list[list[float]] = [[] for _ in variants]
     sharpness: list[list[float]] = [[] for _ in variants]
@@ -63,7 +71,7 @@ def main() -> None:
         pictures = (np.array(load_picture(path)) for path in paths)
         resized = (cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) for picture in pictures)
         frames = [np.asarray(picture, dtype=np.uint8) for picture in resized]
-        meter = _measure(frames, style, baseline, variants)
+        meter = _measure(frames, styles, baseline, variants)
         unsmoothed, ceiling = meter.outputs[0], meter.outputs[-1]
         for row, output in enumerate(meter.outputs[:-1]):
             share = flicker_removed(
@@ -103,11 +111,16 @@ def _variants() -> list[Variant]:
         Variant("none", lambda: lambda look, stylized: stylized),
         *(Variant(f"plain average {w}", lambda w=w: PlainAverage(w).smooth) for w in PLAIN_WEIGHTS),  # type: ignore[misc]
         *(Variant(f"--smoothing {s}", lambda s=s: smoother(s), less_noise=True) for s in SMOOTHINGS),  # type: ignore[misc]
+        *(
+            Variant(f"--smoothing {s} --shifts {n}", lambda s=s: smoother(s), less_noise=s > 0, shifts=n)  # type: ignore[misc]
+            for n in SHIFT_COUNTS[1:]
+            for s in SHIFTED_SMOOTHINGS
+        ),
     ]
 
 
 def _measure(
-    frames: Sequence[Picture], style: Stylizer, baseline: Stylizer, variants: Sequence[Variant]
+    frames: Sequence[Picture], styles: Mapping[int, Stylizer], baseline: Stylizer, variants: Sequence[Variant]
 ) -> TemporalMeter:
     """Return the meter of all variants, the first of which is unsmoothed, and of the baseline as the last output."""
     meter = TemporalMeter(len(variants) + 1)
@@ -116,10 +129,15 @@ def _measure(
     for number, frame in enumerate(frames):
         look = motion.look(frame, number * FRAME_S)
         filtered, filtered_look = noise.filter(frame, look)
-        seen = {False: (look, style.stylize(frame)), True: (filtered_look, style.stylize(filtered))}
-        ceiling = seen[False][1].stylized if baseline is style else baseline.stylize(frame).stylized
+        seen = {False: (frame, look), True: (filtered, filtered_look)}
+        made = {
+            (shifts, less_noise): style.stylize(picture).stylized
+            for shifts, style in styles.items()
+            for less_noise, (picture, _) in seen.items()
+        }
+        ceiling = made[1, False] if baseline is styles[1] else baseline.stylize(frame).stylized
         smoothed = [
-            smooth(seen[variant.less_noise][0], seen[variant.less_noise][1].stylized)
+            smooth(seen[variant.less_noise][1], made[variant.shifts, variant.less_noise])
             for variant, smooth in zip(variants, smoothers, strict=True)
         ]
         meter.add(frame, [*smoothed, ceiling])
@@ -134,8 +152,9 @@ def _table(variants: Sequence[Variant], removed: list[list[float]], sharpness: l
     return "\n".join(lines)
 
 
-def _stylizer(style: str) -> Stylizer:
-    return Stylizer(open_engine(read_model(resolve_style(style)), engine="onnxruntime", device="cpu"))
+def _stylizer(style: str, *, shifts: int = 1) -> Stylizer:
+    engine = open_engine(read_model(resolve_style(style)), engine="onnxruntime", device="cpu")
+    return Stylizer(engine, shifts=shifts)
 
 
 if __name__ == "__main__":

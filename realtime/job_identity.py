@@ -31,7 +31,7 @@ def job_identity(
         "shares": style.shares,
         "mask": _digest(Path(settings.mask), _read_ends) if settings.mask else None,
         **asdict(controls),
-        **{name: getattr(settings, name) for name in ("size", "start", "end", "split", "invert_mask")},
+        **{name: getattr(settings, name) for name in ("size", "shifts", "start", "end", "split", "invert_mask")},
         "engine": engine,
         "encoder": asdict(encoder),
         "stylecast": __version__,

@@ -39,7 +39,7 @@ class NetworkStyle:
 
     def __init__(self, choice: StyleChoice, settings: Settings, controls: Controls) -> None:
         self._loaded = load_style(choice, engine=settings.engine, device=settings.device, precision=settings.precision)
-        self._size_px = settings.size
+        self._size_px, self._shifts = settings.size, settings.shifts
         self._strength = controls.strength
         self.name, self.label = choice.model.name, choice.label
         self.pictures = tuple(zip(map(str, choice.pictures), choice.shares, strict=True))
@@ -47,7 +47,7 @@ class NetworkStyle:
 
     @contextmanager
     def open(self, source: VideoFileSource, notes: list[str]) -> Iterator[Painter]:
-        stylizer = self._loaded.stylizer(size_px=self._size_px)
+        stylizer = self._loaded.stylizer(size_px=self._size_px, shifts=self._shifts)
         stylizer.warm_up(width=source.info.width, height=source.info.height)
         yield NetworkPainter(stylizer, workers=self._loaded.engine.workers, strength=self._strength)
 

@@ -55,7 +55,7 @@ def uses_keyframes(settings: Settings) -> bool:
 
 def _require_no_network_option(settings: Settings) -> None:
     """Refuse what tells how a network is run, where key frames are carried along the motion."""
-    names = ["engine", "precision"] + (["size"] if settings.gatys is None else [])
+    names = ["engine", "precision", "shifts"] + (["size"] if settings.gatys is None else [])
     given = [name for name in names if getattr(settings, name) != getattr(Settings(), name)]
     if settings.device not in ("auto", "cpu"):
         given.append("device")

@@ -88,6 +88,7 @@ class LiveSettings:
 
     style: tuple[str, ...] = _same_as_in_a_file_job("style")
     mix: tuple[float, ...] | None = _same_as_in_a_file_job("mix")
+    shifts: int = _same_as_in_a_file_job("shifts")
     device: str = _same_as_in_a_file_job("device")
     engine: str = _same_as_in_a_file_job("engine")
     precision: str = _same_as_in_a_file_job("precision")

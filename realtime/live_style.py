@@ -32,16 +32,20 @@ class LiveStyle:
     code: StyleCode | None = None
     mix: PictureMix | None = None
 
+    def stylizer(self, *, size_px: int | None, shifts: int) -> Stylizer:
+        return Stylizer(self.engine, size_px=size_px, code=self.code, shifts=shifts)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StyleView:
     """What frames are made with: a style, the size of the network, and for `FADE_S` the style before.
 
-    `size_px` is the short side, None the frame's own.
+    `size_px` is the short side, None the frame's own; `shifts` the number of passes (`stylizer.py`).
     """
 
     style: LiveStyle
     size_px: int | None
+    shifts: int = 1
     before: LiveStyle | None = None
     since_s: float = 0.0
 
@@ -66,7 +70,7 @@ class StyleView:
         return replace(new, stylized=np.asarray(blended, dtype=np.uint8))
 
     def _made(self, style: LiveStyle, rgb: NDArray[np.uint8], strength: float) -> Stylized:
-        return Stylizer(style.engine, size_px=self.size_px, code=style.code).stylize(rgb, strength=strength)
+        return style.stylizer(size_px=self.size_px, shifts=self.shifts).stylize(rgb, strength=strength)
 
 
 def _with_strength(made: Stylized, strength: float) -> Stylized:

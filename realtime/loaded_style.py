@@ -20,8 +20,8 @@ class LoadedStyle:
     engine: Engine
     code: StyleCode | None
 
-    def stylizer(self, *, size_px: int | None) -> Stylizer:
-        return Stylizer(self.engine, size_px=size_px, code=self.code)
+    def stylizer(self, *, size_px: int | None, shifts: int = 1) -> Stylizer:
+        return Stylizer(self.engine, size_px=size_px, code=self.code, shifts=shifts)
 
     def close(self) -> None:
         self.engine.close()

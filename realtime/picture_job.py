@@ -58,7 +58,7 @@ class PictureJobs:
         self._loaded: LoadedStyle = load_style(
             style, engine=settings.engine, device=settings.device, precision=settings.precision
         )
-        self._stylizer = self._loaded.stylizer(size_px=settings.size)
+        self._stylizer = self._loaded.stylizer(size_px=settings.size, shifts=settings.shifts)
 
     def __enter__(self) -> "PictureJobs":
         return self

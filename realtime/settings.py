@@ -25,6 +25,8 @@ SIZE_MAX_PX = 4320
 # Short sides where `--size` is not given: of key frames that are painted, and at which they are learned.
 GATYS_SIZE_PX = 512
 FEW_SHOT_SIZE_PX = 540
+# Passes over a picture (`stylizer.GRID_SHIFTS`).
+SHIFT_COUNTS = (1, 2, 4)
 
 # Each takes minutes to paint.
 KEYFRAMES_MAX = 1000
@@ -105,6 +107,12 @@ def _crf(text: str) -> int:
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= KEYFRAMES_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {KEYFRAMES_MAX}")
+    return int(text)
+
+
+def _shifts(text: str) -> int:
+    if text not in {str(count) for count in SHIFT_COUNTS}:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(map(str, SHIFT_COUNTS))}")
     return int(text)
 
 
@@ -207,6 +215,13 @@ class Settings:
         help="short side at which the network runs; the output keeps the input's size; 'full' is the input's own; with "
         f"--gatys that at which key frames are painted [{GATYS_SIZE_PX}], with few-shot learned [{FEW_SHOT_SIZE_PX}]",
     )
+    shifts: int = option(
+        1,
+        parse=_shifts,
+        metavar="1|2|4",
+        help="paint each picture so many times, moved by half a block of the network's, and take the mean: smoother "
+        "edges and less flicker, for so many times the network's time",
+    )
     device: str = option("auto", choices=DEVICES, help="where the network runs")
     engine: str = option("auto", choices=ENGINES, help="what runs the network")
     precision: str = option(
@@ -284,6 +299,7 @@ PICTURE_OPTIONS = frozenset(
         "style",
         "mix",
         "size",
+        "shifts",
         "device",
         "engine",
         "precision",

@@ -23,7 +23,6 @@ from .picture import Picture, over_white, read_picture
 from .settings import MIXED_STYLES_MAX
 from .style_choice import StyleChoice
 from .style_code import StyleCode, encode_picture, mix_codes
-from .stylizer import Stylizer
 
 # The present style, the one before, and a neighbour on each side.
 ENGINES_KEPT = 4
@@ -84,7 +83,7 @@ class StyleBank:
         self._changed = threading.Condition()
         self._stopped = False
         self._thread = threading.Thread(target=self._work, name="styles", daemon=True)
-        self.view = StyleView(self._load(choice), size_px)
+        self.view = StyleView(self._load(choice), size_px, settings.shifts)
 
     def __enter__(self) -> "StyleBank":
         self._fit.__enter__()
@@ -276,7 +275,7 @@ class StyleBank:
     def _warm_up(self, style: LiveStyle, size_px: int) -> None:
         if self._frame_size is not None:
             width, height = self._frame_size
-            Stylizer(style.engine, size_px=size_px, code=style.code).warm_up(width=width, height=height)
+            style.stylizer(size_px=size_px, shifts=self._settings.shifts).warm_up(width=width, height=height)
 
     def _preload(self) -> None:
         """Make one neighbour of the present style ready that is not yet; one that cannot be is told when asked for."""

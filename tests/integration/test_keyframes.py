@@ -291,5 +291,6 @@ def test_options_that_exclude_one_another_are_refused(clip: Path, tmp_path: Path
         ["--keyframes", str(tmp_path), "--engine", "onnxruntime"],
         ["--keyframes", str(tmp_path), "--precision", "fp32"],
         ["--keyframes", str(tmp_path), "--size", "360"],
+        ["--keyframes", str(tmp_path), "--shifts", "2"],
     ):
         assert main([str(clip), output, *options, "--progress", "none"]) == 2

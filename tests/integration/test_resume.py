@@ -160,17 +160,28 @@ def test_a_killed_job_goes_on_and_its_hidden_file_is_removed(
     assert "of them before) in" in told
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(["--crf", "1", "--pix-fmt", "yuv444p"], "encoder (was"), (["--shifts", "2"], "shifts (was 1, is 2)")],
+)
 def test_another_quality_is_refused_and_nothing_is_lost(
-    clip: Path, tmp_path: Path, identity_style: Path, capsys: pytest.CaptureFixture[str]
+    options: list[str],
+    told: str,
+    clip: Path,
+    tmp_path: Path,
+    identity_style: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         _run(clip, tmp_path / "out.mp4", identity_style, stop_after=STOPPED_AT, resume=True)
 
-    arguments = ["--style", str(identity_style), "--resume", "--crf", "1", "--pix-fmt", "yuv444p"]
+    arguments = ["--style", str(identity_style), "--resume", *options]
     code = main([str(clip), str(tmp_path / "out.mp4"), *arguments, "--engine", "onnxruntime", "--device", "cpu"])
 
     assert code == 2
-    assert "is of another job: encoder (was" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "is of another job" in error
+    assert told in error
     assert os.listdir(tmp_path) == ["out.mp4.unfinished"]
     assert _run(clip, tmp_path / "out.mp4", identity_style, resume=True).frames_before > STOPPED_AT // 2
 

@@ -26,7 +26,7 @@ GIVEN = {
     "full_screen": (["--full-screen"], True),
     "seconds": (["--seconds", "1:30"], Fraction(90)),
 }
-SHARED = {"style", "mix", "device", "engine", "precision"}
+SHARED = {"style", "mix", "shifts", "device", "engine", "precision"}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -63,7 +63,11 @@ def test_a_fade_within_one_model_mixes_the_codes_and_runs_once() -> None:
     assert next(iter(extra.values())) == pytest.approx(1)
 
 
-def test_the_network_runs_at_the_size_of_the_view() -> None:
-    made = StyleView(flat(9), 24).stylize(GREY, strength=1, now_s=0)
+def test_the_network_runs_at_the_size_of_the_view_and_as_often_as_it_says() -> None:
+    style = flat(9)
+
+    made = StyleView(style, 24, shifts=2).stylize(GREY, strength=1, now_s=0)
 
     assert made.stylized.shape == (24, 32, 3)
+    assert isinstance(style.engine, FakeEngine)
+    assert len(style.engine.shapes) == 2

@@ -37,6 +37,7 @@ GIVEN = {
     "carry": (["--carry", "auto"], "auto"),
     "vgg": (["--vgg", "vgg.safetensors"], "vgg.safetensors"),
     "size": (["--size", "360"], 360),
+    "shifts": (["--shifts", "4"], 4),
     "device": (["--device", "intel-gpu"], "intel-gpu"),
     "engine": (["--engine", "openvino"], "openvino"),
     "precision": (["--precision", "int8"], "int8"),
@@ -212,6 +213,12 @@ def test_what_is_not_key_value_is_refused(text: str) -> None:
 def test_crf_out_of_range_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentError, match="0 to 63"):
         _parse(Settings, [f"--crf={text}"])
+
+
+@pytest.mark.parametrize("text", ["0", "3", "8", "two", ""])
+def test_number_of_shifts_that_is_not_offered_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentError, match="none of 1, 2, 4"):
+        _parse(Settings, [f"--shifts={text}"])
 
 
 @pytest.mark.parametrize(("option", "word"), [("--device", "gpu"), ("--engine", "torch"), ("--precision", "int4")])

@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 from realtime.errors import StyleError
 from realtime.graph import SIZE_MIN_PX, SIZE_MULTIPLE
+from realtime.settings import SHIFT_COUNTS
 from realtime.style_code import StyleCode
-from realtime.stylizer import MARGIN_PX, Stylizer
+from realtime.stylizer import GRID_SHIFTS, MARGIN_PX, Stylizer
 
 from .fakes import FakeEngine
 
 SIDES = st.integers(1, 70)
+# Of the slim networks (`training/network.py`).
+BLOCK_PX = 4
 
 
 def _picture(width: int, height: int) -> NDArray[np.uint8]:
@@ -92,6 +95,47 @@ def test_flat_picture_stays_flat_when_scaled() -> None:
     made = Stylizer(FakeEngine(), size_px=64).stylize(picture)
 
     assert np.array_equal(np.unique(made.stylized.reshape(-1, 3), axis=0), [[10, 100, 200]])
+
+
+@given(SIDES, SIDES, st.sampled_from(SHIFT_COUNTS))
+def test_shifted_pictures_are_laid_over_one_another(width: int, height: int, shifts: int) -> None:
+    engine, picture = FakeEngine(), _picture(width, height)
+
+    made = Stylizer(engine, shifts=shifts).stylize(picture)
+
+    assert np.array_equal(made.stylized, picture)
+    assert made.stylized.flags.c_contiguous
+    assert len(engine.shapes) == shifts
+    assert len(set(engine.shapes)) == 1  # engines compile for each size
+    assert all(side % SIZE_MULTIPLE == 0 for side in engine.shapes[0][:2])
+
+
+@pytest.mark.parametrize(("shifts", "levels"), [(1, {100, 140}), (2, {100, 120}), (4, {110})])
+def test_what_depends_on_the_blocks_is_averaged_away(shifts: int, levels: set[int]) -> None:
+    def by_place(padded: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Paint the left upper quarter of each block brighter."""
+        bright = (np.indices(padded.shape[:2]) % BLOCK_PX < BLOCK_PX // 2).all(axis=0)
+        return (padded + 40 * bright[..., np.newaxis]).astype(np.uint8)
+
+    flat = np.full((40, 56, 3), 100, np.uint8)
+
+    made = Stylizer(FakeEngine(by_place), shifts=shifts).stylize(flat)
+
+    assert set(np.unique(made.stylized)) == levels
+
+
+def test_the_mean_is_rounded_to_the_nearest_level() -> None:
+    levels = iter((10, 11, 11, 11))
+    engine = FakeEngine(lambda padded: np.full_like(padded, next(levels)))
+
+    made = Stylizer(engine, shifts=4).stylize(_picture(20, 20))
+
+    assert np.unique(made.stylized).tolist() == [11]
+
+
+def test_every_offered_number_of_shifts_is_known() -> None:
+    assert tuple(GRID_SHIFTS) == SHIFT_COUNTS
+    assert all(len(shifts) == count for count, shifts in GRID_SHIFTS.items())
 
 
 def _code(level: float) -> StyleCode:
