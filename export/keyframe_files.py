@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from export.video_still import read_still
 from realtime.batch import PICTURE_SUFFIXES
 from realtime.errors import OutputError, UsageError
 from realtime.keyframe_folder import RECORD_NAME
 from realtime.media import STILL_SUFFIXES
 from realtime.output_file import require_suffix, write_whole
 from realtime.picture import SAVE_OPTIONS, Picture, mask_of, over_white, read_picture, write_picture
+from realtime.video_still import read_still
 
 PLOT_SUFFIXES = (".png", ".svg")
 

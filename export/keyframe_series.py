@@ -12,12 +12,12 @@ from export.keyframe_files import read_image, whole_path
 from export.keyframe_job import KeyframeJob
 from export.keyframe_record import begin_series, series_record
 from export.keyframe_start import StartCarrier
-from export.video_still import as_shown
 from realtime.clip_survey import survey_clip
 from realtime.command import Interrupts
 from realtime.errors import InputError
 from realtime.keyframe_choice import choose_keyframes
 from realtime.video_source import VideoFileSource
+from realtime.video_still import as_shown
 
 # What `stylize-video --keyframes` reads: the number of the frame.
 NAME_DIGITS = 6

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .cli_bench import add_bench, run_bench
 from .cli_compare import add_compare, run_compare
 from .cli_doctor import add_doctor, run_doctor
+from .cli_preview import add_preview, run_preview
 from .command import Interrupts, make_parser, print_output, run_command
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     parser = make_parser(
         "stylize",
-        "List the styles, measure videos and this machine. To stylise: stylize-video, stylize-image, stylize-webcam",
+        "List the styles, show what they make of a video, measure videos and this machine. "
+        "To stylise: stylize-video, stylize-image, stylize-webcam",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     styles = verbs.add_parser(
@@ -25,12 +27,19 @@ def main(arguments: list[str] | None = None) -> int:
         description="List the styles, and verify their weights.",
     )
     styles.add_argument("--json", action="store_true", help="print the cards as JSON")
+    add_preview(verbs)
     add_compare(verbs)
     add_bench(verbs)
     add_doctor(verbs)
     options = parser.parse_args(arguments)
-    run = {"styles": _styles, "compare": run_compare, "bench": run_bench, "doctor": run_doctor}[options.verb]
-    return run_command(parser.prog, lambda interrupts: run(options, interrupts))
+    runs = {
+        "styles": _styles,
+        "preview": run_preview,
+        "compare": run_compare,
+        "bench": run_bench,
+        "doctor": run_doctor,
+    }
+    return run_command(parser.prog, lambda interrupts: runs[options.verb](options, interrupts))
 
 
 def _styles(options: argparse.Namespace, interrupts: Interrupts) -> int:

@@ -31,7 +31,7 @@ LAYERS = (
         "noise_filter", "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric",
         "repeat", "split", "sound_track", "carry_blend", "keyframe_folder",
     ),
-    ("painter", "clip_survey", "style_fit", "paint_mask"),
+    ("painter", "clip_survey", "style_fit", "paint_mask", "video_still"),
     ("pipeline", "loaded_style", "smoothing_watch", "live_style", "live_fit", "paced_source",
      "recorder", "virtual_camera"),
     ("style_bank", "keyframe_choice", "keyframe_carry"),
@@ -40,7 +40,7 @@ LAYERS = (
     ("live_session", "live_input"),
     ("live_window", "live_feed"),
     ("job_report", "job_identity"),
-    ("video_job", "picture_job", "compare", "bench", "doctor", "carry_choice", "child_command"),
+    ("video_job", "picture_job", "preview", "compare", "bench", "doctor", "carry_choice", "child_command"),
     ("keyframe_painting",),
     ("keyframe_run",),
     ("web.newest", "web.limits", "web.guard", "web.control_options", "web.recordings", "web.style_pictures"),
@@ -50,7 +50,7 @@ LAYERS = (
     ("web.server",),
     ("web.__init__",),
     ("command", "batch", "progress", "allocator"),
-    ("cli_bench", "cli_compare", "cli_doctor"),
+    ("cli_bench", "cli_compare", "cli_doctor", "cli_preview"),
     ("cli", "cli_video", "cli_image", "cli_webcam"),
 )  # fmt: skip
 # Within the layer of sources, engines and sinks these pairs belong together; each is (importer, imported).

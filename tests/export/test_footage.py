@@ -10,8 +10,8 @@ from PIL import Image
 pytest.importorskip("torch", reason="the training needs torch: pip install stylecast[train]")
 
 from export.footage import read_footage
-from export.video_still import read_still
 from realtime.errors import InputError, UsageError
+from realtime.video_still import read_still
 from tests.media import MediaWriter, Picture, numbered, read_number
 
 SIZE = (192, 128)

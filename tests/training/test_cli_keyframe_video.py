@@ -115,7 +115,7 @@ def test_a_frame_is_upright_with_square_pixels(degrees: int, tmp_path: Path) -> 
 
     import av
 
-    from export.video_still import read_still
+    from realtime.video_still import read_still
 
     path = tmp_path / "in.mp4"
     writer = MediaWriter(path)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from realtime.errors import UsageError
-from realtime.video_info import VideoInfo, upright
-from realtime.video_source import VideoFileSource
+from .errors import UsageError
+from .video_info import VideoInfo, upright
+from .video_source import VideoFileSource
 
 
 def read_still(path: Path, *, at_s: Fraction | None = None, number: int = 0) -> Image.Image:
