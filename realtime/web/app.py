@@ -24,6 +24,7 @@ from . import style_pictures
 from .browser_camera import BrowserCamera
 from .control_options import changed_controls, describe_options
 from .limits import RateLimit, read_body
+from .page_keys import describe_keys, press_key
 from .page_state import PageState
 from .recordings import Recordings
 from .relay import BOUNDARY, PLAYER_FPS_MAX, VIEWS, FrameRelay, snapshot_jpeg
@@ -93,6 +94,7 @@ class PageApp:
         actions: list[tuple[str, Endpoint]] = [
             ("/controls", self._set_controls),
             ("/style", self._set_style),
+            ("/key", self._press_key),
             ("/picture", self._add_picture),
             ("/mix", self._mix),
             ("/remove", self._remove_picture),
@@ -172,6 +174,7 @@ class PageApp:
         return JSONResponse(
             {
                 "options": describe_options(),
+                "keys": describe_keys(),
                 "styles": styles,
                 "takesPictures": self._has_any_style,
                 "picturesMax": MIXED_STYLES_MAX,
@@ -212,6 +215,11 @@ class PageApp:
             name = request.query_params.get("name", "")
             picture = await asyncio.to_thread(style_pictures.decode, content, name)
         self._pictures.add(picture)
+        return self._changed()
+
+    async def _press_key(self, request: Request) -> Response:
+        self._control_changes.take()
+        press_key(self._session, _field(await _read_json(request), "key", str))
         return self._changed()
 
     async def _mix(self, request: Request) -> Response:

@@ -69,6 +69,10 @@ class FakeSession:
         self._style = choice.label
         self._tone = TONES.get(choice.model.name, OTHER_TONE)
 
+    def step_style(self, step: int) -> None:
+        labels = [choice.label for choice in self._choices]
+        self.set_style(self._choices[(labels.index(self._style) + step) % len(labels)])
+
     def set_pictures(self, pictures: Sequence[tuple[str, Picture]], weights: Sequence[float]) -> None:
         self.pictures, self.weights = list(pictures), list(weights)
         self._style = "any-style: " + ", ".join(name for name, _ in pictures)

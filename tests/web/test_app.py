@@ -55,6 +55,26 @@ def _add(client: TestClient, content: bytes, name: str = "mine.png") -> object:
     return client.post("/picture", params={"name": name}, content=content)
 
 
+def test_every_key_that_is_offered_without_a_button_is_taken(client: TestClient, session: FakeSession) -> None:
+    keys = client.get("/description").json()["keys"]
+    characters = "".join(key["characters"] for key in keys if key["button"] is None)
+
+    for character in characters:
+        assert client.post("/key", json={"key": character}).status_code == 200, character
+
+    assert set("npbcma[]-+") <= set(characters)
+    assert {key["button"] for key in keys} == {None, "record", "snapshot", "full"}
+    assert session.controls.size is None  # `a` comes last: the governor's
+
+
+@pytest.mark.parametrize("key", ["q", "r", "x", "", "nn", "é", "\n", 5])
+def test_other_keys_are_refused(client: TestClient, session: FakeSession, key: object) -> None:
+    before = session.controls
+
+    assert client.post("/key", json={"key": key}).status_code == 400
+    assert session.controls == before
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [

@@ -92,6 +92,54 @@ def test_switches_and_lists_reach_the_session(page: Page, session: FakeSession) 
     wait_until(lambda: session.controls.mirror and session.controls.size == 360)
 
 
+def test_letters_do_what_they_do_in_the_window(page: Page, session: FakeSession) -> None:
+    first = session.status().style
+    page.keyboard.press("m")
+    page.keyboard.press("b")
+    page.keyboard.press("[")
+    wait_until(lambda: session.controls.mirror and session.controls.split == "wipe")
+    wait_until(lambda: session.controls.smoothing == 0.7)
+    page.keyboard.press("n")
+    wait_until(lambda: session.status().style != first)
+    page.keyboard.press("P")
+    wait_until(lambda: session.status().style == first)
+    with page.expect_download() as download:
+        page.keyboard.press("s")
+    assert download.value.suggested_filename == "stylecast.jpg"
+    page.keyboard.press("r")
+    expect(page.get_by_role("button", name=re.compile("^Stop"))).to_be_visible()
+    page.keyboard.press("r")
+    wait_until(lambda: session.status().recording_s is None)
+
+    page.get_by_role("combobox", name="Size").focus()
+    page.keyboard.press("m")  # looks for an entry of the list
+    page.get_by_role("combobox", name="Size").blur()
+    page.keyboard.press("Control+m")
+    page.get_by_text("Keys", exact=True).click()
+    page.get_by_role("switch", name="Letters act at once").uncheck()
+    page.keyboard.press("m")
+    page.reload()
+    page.wait_for_selector(".card")
+    page.keyboard.press("m")
+    page.get_by_text("Keys", exact=True).click()
+    page.get_by_role("switch", name="Letters act at once").check()
+    page.keyboard.press("c")
+    wait_until(lambda: session.controls.keep_colors)
+
+    assert session.controls.mirror
+
+
+def test_addresses_are_copied(page: Page, context: BrowserContext) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_text("Use it elsewhere").click()
+
+    address = page.url.rstrip("/") + "/feed"
+    page.get_by_role("button", name=f"Copy {address}", exact=True).click()
+
+    expect(page.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == address
+
+
 def test_before_and_after_are_compared(page: Page) -> None:
     slider = page.get_by_role("slider", name="Before and after")
 
@@ -398,8 +446,14 @@ def test_the_camera_of_the_browser_comes_back_stylised(camera_page: Page) -> Non
     expect(camera_page.locator("#picture")).to_be_hidden()
     camera_page.get_by_role("slider", name="Before and after").fill("50")
     wait_until(lambda: is_grey(read_tone(camera_page, slice(0, 150))))
+    camera_page.get_by_role("slider", name="Before and after").fill("0")
+    camera_page.reload()  # goes on with the camera
+    wait_until(lambda: is_blue(read_tone(camera_page, selector="#returned")), 20)
     camera_page.get_by_role("button", name="Stop this browser’s camera").click()
     expect(camera_page.locator("#picture")).to_be_visible()
+    camera_page.reload()
+    camera_page.wait_for_selector(".card")
+    expect(camera_page.get_by_role("button", name="Use this browser’s camera")).to_be_enabled()
 
 
 def test_the_way_through_the_server_is_short(camera_page: Page) -> None:

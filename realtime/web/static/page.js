@@ -4,6 +4,9 @@ import { BrowserCamera } from "./camera.js";
 import { Feed, drawFrame } from "./feed.js";
 
 const COMPARE_KEY = "stylecast-compare";
+const KEYS_KEY = "stylecast-keys";
+const CAMERA_KEY = "stylecast-camera";
+const COPIED_MS = 1500;
 // Between changes of a slider that is being dragged: below the rate that the server allows.
 const PAUSE_MS = 40;
 // A server that is busy compiling takes a second; one that says nothing for this long does not hear us at all: browsers
@@ -104,9 +107,28 @@ function build() {
   byId("controls").append(...description.options.map(control));
   byId("own").hidden = !description.takesPictures;
   byId("camera").hidden = !description.takesCamera;
+  for (const { name, help } of description.keys) {
+    byId("keys").append(element("dt", {}, element("kbd", {}, name)), element("dd", {}, help));
+  }
   for (const code of document.querySelectorAll("#addresses code")) {
     code.textContent = location.origin + code.dataset.path + description.addressQuery;
+    // Browsers lend the clipboard to pages of this machine and of HTTPS alone.
+    if (navigator.clipboard) code.after(copyButton(code));
   }
+  // A page that is loaded again goes on with the camera that it had.
+  if (description.takesCamera && sessionStorage.getItem(CAMERA_KEY)) toggleCamera();
+}
+
+function copyButton(code) {
+  const button = element("button", { type: "button", ariaLabel: `Copy ${code.textContent}` }, "Copy");
+  button.addEventListener("click", () =>
+    attempt(async () => {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), COPIED_MS);
+    }),
+  );
+  return button;
 }
 
 function styleCard({ name, title, artist, thumbnail }) {
@@ -288,6 +310,7 @@ async function toggleCamera() {
       offer: async (sdp) => (await post("/offer", { sdp })).sdp,
       show: (stream) => {
         returned.srcObject = stream;
+        sessionStorage.setItem(CAMERA_KEY, "on");
         button.classList.add("on");
         button.textContent = "Stop this browser’s camera";
         render();
@@ -303,6 +326,7 @@ async function toggleCamera() {
 }
 
 function endCamera() {
+  sessionStorage.removeItem(CAMERA_KEY);
   camera.stop();
   returned.srcObject = null;
   byId("camera").classList.remove("on");
@@ -326,6 +350,19 @@ function listen() {
   byId("file").addEventListener("change", (event) => {
     takeFile(event.target.files[0]);
     event.target.value = "";
+  });
+  const keysAct = byId("keys-act");
+  keysAct.checked = localStorage.getItem(KEYS_KEY) !== "off";
+  keysAct.addEventListener("change", () => localStorage.setItem(KEYS_KEY, keysAct.checked ? "on" : "off"));
+  document.addEventListener("keydown", (event) => {
+    // In a list letters look for an entry.
+    const isMeant = keysAct.checked && !event.ctrlKey && !event.metaKey && !event.altKey && event.target.tagName !== "SELECT";
+    const key = isMeant && description?.keys.find(({ characters }) => characters.includes(event.key));
+    if (!key || event.key.length !== 1) return;
+    event.preventDefault();
+    if (key.button === null) attempt(() => post("/key", { key: event.key }));
+    else if (key.button === "full" && document.fullscreenElement) document.exitFullscreen();
+    else if (!event.repeat) byId(key.button).click();
   });
   const drop = byId("drop");
   // The whole page takes the picture: a near miss would make the browser open it instead.
