@@ -1,5 +1,6 @@
-"""How many L-BFGS iterations from the photograph a feed-forward style is worth.
+"""How many L-BFGS iterations from the photograph a feed-forward style is worth: of ours, or of the PyTorch tutorial's.
 
+Ours steps in a pyramid, and its first iterations are worth more than those of plain L-BFGS (`training/gatys.py`).
 Both are measured by content + style weight x style, the part of the training's objective that judges one picture
 (without coherence, grid and total variation), in float32 and on pictures of 8 bits.
 """
@@ -8,7 +9,7 @@ import math
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.keyframe_recipes import tutorial_pictures
 from realtime.catalogue import Style, read_model
 from realtime.engine import open_engine
 from realtime.stylizer import Stylizer
@@ -37,6 +39,7 @@ def iteration_report(
     vgg: Vgg19,
     iterations: Sequence[int],
     size_px: int,
+    by_tutorial: bool = False,
 ) -> dict[str, Any]:
     """Return the losses of the network's pictures and of L-BFGS after each number of `iterations`, and its worth."""
     recipe = load_recipe(ROOT / style.card["recipe"])
@@ -52,10 +55,15 @@ def iteration_report(
         content = _tensor(photograph)
         exact = GatysObjective(exact_network, content, targets, weights=weights)
         made = {"network": _tensor(stylizer.stylize(photograph).stylized), "0": content}
-        fast = GatysObjective(fast_network, content, targets, weights=weights)
-        for iterate in PictureOptimizer(fast, content).run(max(iterations)):
-            if iterate.iteration in iterations:
-                made[str(iterate.iteration)] = iterate.picture
+        if by_tutorial:
+            pictures = tutorial_pictures(vgg, content, targets[0][0], weights)
+        else:
+            fast = GatysObjective(fast_network, content, targets, weights=weights)
+            iterates = PictureOptimizer(fast, content).run(max(iterations))
+            pictures = (iterate.picture for iterate in islice(iterates, 1, None))  # after the content itself
+        for iteration, picture in enumerate(islice(pictures, max(iterations)), 1):
+            if iteration in iterations:
+                made[str(iteration)] = picture.clone()
         rows.append({name: _losses(exact, picture) for name, picture in made.items()})
         print(f"{style.name}: {path.name} worth {worth(rows[-1]):.1f}", file=sys.stderr, flush=True)
     worths = sorted(worth(row) for row in rows)

@@ -42,6 +42,7 @@ def main() -> None:
                 vgg=vgg,
                 iterations=options.iterations,
                 size_px=options.size,
+                by_tutorial=options.tutorial,
             )
             report["iterations"].append(row)
             _save(report, options.json)
@@ -52,7 +53,7 @@ def main() -> None:
             report["any_style"].append(any_style_report(style, photographs, paintings, vgg=vgg))
         print(any_style_table(report["any_style"]))
     else:
-        print("No any-style model is in the catalogue.\n")
+        print("None of the chosen styles is an any-style model.\n")
     if options.sequences:
         for style in (style for style in chosen if style not in any_style):
             rows = temporal_report(style, options.sequences, baseline=options.baseline, frames_max=options.frames)
@@ -75,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--count", type=int, default=20, metavar="N", help="photographs a style [%(default)s]")
     parser.add_argument("--size", type=int, default=384, metavar="PX", help="their short side [%(default)s]")
+    parser.add_argument(
+        "--tutorial", action="store_true", help="by L-BFGS as in PyTorch's tutorial, which begins slower than ours"
+    )
     parser.add_argument("--skip-iterations", action="store_true", help="leave the comparison with L-BFGS out")
     parser.add_argument("--sequences", type=Path, metavar="DIR", help="folders of frames, for the warping error")
     parser.add_argument("--baseline", type=Path, metavar="FILE.onnx", help="style whose flicker is the ceiling")

@@ -1,6 +1,5 @@
 """Pairs of video frames with the flow between them, so that coherence is trained on true motion too."""
 
-import logging
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,9 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from training.motion import warp
-from training.photograph import BAD_FILES_MAX, list_pictures, load_picture, to_tensor
-
-logger = logging.getLogger(__name__)
+from training.photograph import list_pictures, load_picture, to_tensor
+from training.readable import ReadableFiles
 
 # A pixel whose colour differs by more than this (mean over RGB in [0, 1]) from where its flow points is hidden there.
 # Sintel and FlyingChairs come with flow in one direction only, so that the usual check forth and back is not possible.
@@ -35,8 +33,8 @@ class _FramePair:
 class ClipPairs:
     """Serve crops of frame pairs: NAME.flo beside NAME.png is the flow to the next picture of its folder.
 
-    Flow files are Middlebury's (.flo): float32 pixels (x, y). A pair that cannot be read is named once in the log, and
-    another one served; the processes of a `DataLoader` share what they know of bad ones.
+    Flow files are Middlebury's (.flo): float32 pixels (x, y). A pair that cannot be read is replaced by another
+    (`ReadableFiles`).
 
     Raises:
         ValueError: there is no such pair, or a frame is smaller than the crop.
@@ -49,7 +47,7 @@ class ClipPairs:
             raise ValueError(f"no frame pairs below {folder}: expected NAME.flo beside NAME.png and a next picture")
         for pair in self._pairs:
             self._require_crop(pair.first, _size_told(pair.first))
-        self._is_bad = torch.zeros(len(self._pairs), dtype=torch.bool).share_memory_()
+        self._readable = ReadableFiles(len(self._pairs))
 
     @property
     def files(self) -> list[Path]:
@@ -61,16 +59,7 @@ class ClipPairs:
 
         `photograph` is the second frame, `moved` the first one: first(p) = second(p + flow(p)) where `valid` is 1.
         """
-        for _ in range(BAD_FILES_MAX):
-            number = int(random.integers(len(self._pairs)))
-            if self._is_bad[number]:
-                continue
-            try:
-                return self._crop(self._pairs[number], random)
-            except (OSError, ValueError) as error:
-                self._is_bad[number] = True
-                logger.warning("skipping %s", error)
-        raise ValueError(f"{BAD_FILES_MAX} frame pairs in a row could not be read, such as {self._pairs[number].flow}")
+        return self._readable.draw(random, lambda number: self._crop(self._pairs[number], random))[1]
 
     def _require_crop(self, path: Path, size: tuple[int, int] | None) -> None:
         if size is not None and min(size) < self._side_px:

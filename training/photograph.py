@@ -2,10 +2,9 @@
 
 import hashlib
 import io
-import logging
 import os
 import warnings
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
-logger = logging.getLogger(__name__)
+from training.readable import ReadableFiles
 
 Item = TypeVar("Item")
 
@@ -24,8 +23,6 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", 
 # A crop covers between this share of the photograph's short side and all of it: networks meet faces that fill the
 # frame, as they do at 1280x720, although the photographs are small.
 CROP_SHARE_MIN = 0.45
-# A run of bad files this long means that the folder is wrong, not the files.
-BAD_FILES_MAX = 50
 
 
 class UnreadablePictureError(ValueError):
@@ -33,43 +30,29 @@ class UnreadablePictureError(ValueError):
 
 
 class PictureFolder:
-    """Draw pictures at random; unreadable files are named once in the log and replaced by another.
-
-    Safe to hand to the processes of a `DataLoader`: they share what they know of bad files.
-    """
+    """Draw pictures at random; unreadable files are replaced by another (`ReadableFiles`)."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self.files = list(files)
-        self._is_bad = torch.zeros(len(self.files), dtype=torch.bool).share_memory_()
+        self._readable = ReadableFiles(len(self.files))
 
     def draw(self, random: np.random.Generator, *, side_min_px: int) -> tuple[int, Image.Image]:
         """Return the number of a file and its picture, which may be decoded smaller but not below `side_min_px`."""
-        for _ in range(BAD_FILES_MAX):
-            number = int(random.integers(len(self.files)))
-            picture = self._read(number, side_min_px)
-            if picture:
-                return number, picture
-        raise ValueError(f"{BAD_FILES_MAX} files in a row could not be read; the last was {self.files[number]}")
+        return self._readable.draw(random, self._loader(side_min_px))
 
     def spread(self, count: int, *, side_px: int) -> Tensor:
         """Return the middle squares of up to `count` files that lie evenly in the list, (N, 3, side, side)."""
         chosen = evenly(range(len(self.files)), count)
         others = sorted({*range(len(self.files))} - {*chosen})  # for those that cannot be read
-        readable = filter(None, (self._read(number, side_px) for number in (*chosen, *others)))
+        load = self._loader(side_px)
+        readable = filter(None, (self._readable.read(number, load) for number in (*chosen, *others)))
         squares = [square(picture, side_px) for picture, _ in zip(readable, range(count), strict=False)]
         if not squares:
             raise ValueError(f"none of {len(self.files)} pictures could be read; the first is {self.files[0]}")
         return torch.stack(squares)
 
-    def _read(self, number: int, side_min_px: int) -> Image.Image | None:
-        if self._is_bad[number]:
-            return None
-        try:
-            return load_picture(self.files[number], side_min_px=side_min_px)
-        except (OSError, UnreadablePictureError) as error:
-            self._is_bad[number] = True
-            logger.warning("skipping %s", error)
-            return None
+    def _loader(self, side_min_px: int) -> Callable[[int], Image.Image]:
+        return lambda number: load_picture(self.files[number], side_min_px=side_min_px)
 
 
 def list_pictures(folder: Path) -> list[Path]:

@@ -148,7 +148,7 @@ def test_a_damaged_pair_is_named_and_another_one_served(tmp_path: Path, caplog: 
     assert any("frame_0.flo is no Middlebury flow file" in line for line in told)
 
     (folder / "frame_1.flo").write_bytes(b"no flow")
-    with pytest.raises(ValueError, match=r"50 frame pairs in a row could not be read, such as .*\.flo"):
+    with pytest.raises(ValueError, match=r"50 files in a row could not be read; the last: .*\.flo"):
         clips.draw(np.random.default_rng(1))
 
 

@@ -126,7 +126,7 @@ def test_truncated_photograph_is_replaced(tmp_path: Path) -> None:
 def test_folder_of_bad_files_is_an_error_and_no_endless_search(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
 
-    with pytest.raises(ValueError, match=r"50 files in a row could not be read; the last was .*bad\.jpg"):
+    with pytest.raises(ValueError, match=r"50 files in a row could not be read; the last: .*bad\.jpg"):
         _crops(tmp_path, 1)
 
 
