@@ -63,7 +63,7 @@ def iteration_report(
             pictures = (iterate.picture for iterate in islice(iterates, 1, None))  # after the content itself
         for iteration, picture in enumerate(islice(pictures, max(iterations)), 1):
             if iteration in iterations:
-                made[str(iteration)] = picture.clone()
+                made[str(iteration)] = picture
         rows.append({name: _losses(exact, picture) for name, picture in made.items()})
         print(f"{style.name}: {path.name} worth {worth(rows[-1]):.1f}", file=sys.stderr, flush=True)
     worths = sorted(worth(row) for row in rows)
@@ -71,6 +71,7 @@ def iteration_report(
         "style": style.name,
         "style_weight": recipe.style_weight,
         "size_px": size_px,
+        "optimizer": "the PyTorch tutorial's" if by_tutorial else "ours",
         "photographs": len(rows),
         "losses": {
             name: {key: statistics.fmean(row[name][key] for row in rows) for key in rows[0][name]} for name in rows[0]
@@ -119,7 +120,7 @@ def iteration_table(reports: Sequence[Mapping[str, Any]]) -> str:
         )
     note = (
         f"Objective (content + weight x style), means over {reports[0]['photographs']} photographs, short side "
-        f"{reports[0]['size_px']} px; worth: median (least to most).\n"
+        f"{reports[0]['size_px']} px; L-BFGS: {reports[0]['optimizer']}; worth: median (least to most).\n"
     )
     return "\n".join([*lines, "", note])
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.temporal_quality import frame_paths, sequence_folders
 from realtime.catalogue import read_model, resolve_style
-from realtime.engine import open_engine
+from realtime.engine import Engine, open_engine
 from realtime.input_motion import Look, MotionTracker
 from realtime.noise_filter import NoiseFilter
 from realtime.settings import SHIFT_COUNTS, Controls
@@ -61,8 +61,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=12, help="of each sequence [%(default)s]")
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
-    styles = {shifts: _stylizer(options.style, shifts=shifts) for shifts in SHIFT_COUNTS}
-    baseline = _stylizer(options.baseline) if options.baseline else styles[1]
+    engine = _engine(options.style)
+    styles = {shifts: Stylizer(engine, shifts=shifts) for shifts in SHIFT_COUNTS}
+    baseline = Stylizer(_engine(options.baseline)) if options.baseline else styles[1]
     variants = _variants()
     removed: list[list[float]] = [[] for _ in variants]
     sharpness: list[list[float]] = [[] for _ in variants]
@@ -131,9 +132,8 @@ def _measure(
         filtered, filtered_look = noise.filter(frame, look)
         seen = {False: (frame, look), True: (filtered, filtered_look)}
         made = {
-            (shifts, less_noise): style.stylize(picture).stylized
-            for shifts, style in styles.items()
-            for less_noise, (picture, _) in seen.items()
+            (shifts, less_noise): styles[shifts].stylize(seen[less_noise][0]).stylized
+            for shifts, less_noise in {(variant.shifts, variant.less_noise) for variant in variants}
         }
         ceiling = made[1, False] if baseline is styles[1] else baseline.stylize(frame).stylized
         smoothed = [
@@ -152,9 +152,8 @@ def _table(variants: Sequence[Variant], removed: list[list[float]], sharpness: l
     return "\n".join(lines)
 
 
-def _stylizer(style: str, *, shifts: int = 1) -> Stylizer:
-    engine = open_engine(read_model(resolve_style(style)), engine="onnxruntime", device="cpu")
-    return Stylizer(engine, shifts=shifts)
+def _engine(style: str) -> Engine:
+    return open_engine(read_model(resolve_style(style)), engine="onnxruntime", device="cpu")
 
 
 if __name__ == "__main__":

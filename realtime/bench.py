@@ -79,7 +79,7 @@ def _speeds(
     choice: StyleChoice, engine: str, device: str, precision: str, seconds: float, check_stop: Callable[[], None]
 ) -> Iterator[Speed]:
     with closing(load_style(choice, engine=engine, device=device, precision=precision)) as style:
-        stylizer = style.stylizer(size_px=None)
+        stylizer = style.stylizer(size_px=None, shifts=1)
         for width, height in SIZES:
             check_stop()
             # Noise: a flat picture may run faster than a photograph on processors with denormal numbers.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from .command import Interrupts, paths_in_use, say
 from .errors import StyleError, UsageError
 from .options import add_options, read_options
-from .settings import Controls, Settings, path_argument
+from .settings import Controls, Settings, count_up_to, path_argument, require_range
 
 if TYPE_CHECKING:
     from .style_choice import StyleChoice
@@ -15,8 +15,6 @@ CONTROLS = frozenset({"strength", "keep_colors"})
 SETTINGS = frozenset({"size", "shifts", "device", "engine", "precision", "start", "end", "overwrite"})
 FRAMES = 3
 FRAMES_MAX = 12
-# A row each; a JPEG ends at 65,500 pixels.
-STYLES_MAX = 60
 
 
 def add_preview(verbs: Any) -> None:
@@ -30,10 +28,10 @@ def add_preview(verbs: Any) -> None:
     parser.add_argument("sheet", type=path_argument, metavar="SHEET", help="the picture to write: .jpg, .png, .webp")
     parser.add_argument(
         "--frames",
-        type=_frames,
+        type=count_up_to(FRAMES_MAX),
         default=FRAMES,
         metavar="N",
-        help=f"of a video, from its beginning, middle and end alike, up to {FRAMES_MAX} [%(default)s]",
+        help=f"of a video, from the middles of so many equal parts, up to {FRAMES_MAX} [%(default)s]",
     )
     parser.add_argument(
         "--style",
@@ -43,7 +41,12 @@ def add_preview(verbs: Any) -> None:
         help="a row for this style; repeatable [all that need no picture]",
     )
     add_options(parser, Controls, only=CONTROLS)
-    add_options(parser, Settings, only=SETTINGS)
+    helps = {
+        "size": "short side at which the network runs",
+        "start": "of a video: show what comes after this time (12.5 or 0:01:02.5)",
+        "end": "of a video: show what comes before it",
+    }
+    add_options(parser, Settings, only=SETTINGS, helps=helps)
 
 
 def run_preview(options: argparse.Namespace, interrupts: Interrupts) -> int:
@@ -58,12 +61,18 @@ def run_preview(options: argparse.Namespace, interrupts: Interrupts) -> int:
 
     interrupts.check()
     settings, controls = read_options(options, Settings), read_options(options, Controls)
+    require_range(settings)
     with paths_in_use():
         require_paths(options.input, options.sheet, suffixes=SAVE_OPTIONS, overwrite=settings.overwrite)
         choices = _choices(tuple(options.style))
         require_not_read(options.sheet, [path for choice in choices for path in choice.pictures])
-    frames = preview_frames(options.input, options.frames, start_s=settings.start, end_s=settings.end)
+    notes: list[str] = []
+    frames = preview_frames(options.input, options.frames, start_s=settings.start, end_s=settings.end, notes=notes)
+    for note in notes:
+        say(f"note: {note}")
     rows = [preview_row(frames, options.input.name)]
+    suffix = options.sheet.suffix.lower()
+    _require_room(suffix, rows=1 + len(choices), row_px=len(rows[0]))
     for choice in choices:
         interrupts.check()
         try:
@@ -78,10 +87,9 @@ def run_preview(options: argparse.Namespace, interrupts: Interrupts) -> int:
             rows.append(preview_row(frames, choice.label, stylizer, controls))
         say(f"{choice.label}: painted")
     sheet = Picture(np.vstack(rows), None, b"", ())
-    suffix = options.sheet.suffix.lower()
     write_whole(options.sheet, lambda part: write_picture(part, sheet, suffix=suffix), overwrite=settings.overwrite)
     height, width = sheet.rgb.shape[:2]
-    say(f"{options.sheet}: {width}x{height}, {len(rows) - 1} styles, {len(frames)} frames")
+    say(f"{options.sheet}: {width}x{height}; styles: {len(rows) - 1}, frames: {len(frames)}")
     return 0
 
 
@@ -90,15 +98,16 @@ def _choices(names: tuple[str, ...]) -> "list[StyleChoice]":
     from .style_choice import StyleChoice, choose_style
 
     if names:
-        choices = [choose_style((name,)) for name in dict.fromkeys(names)]
-    else:
-        choices = [StyleChoice(style) for style in load_styles().values() if not is_any_style(style)]
-    if len(choices) > STYLES_MAX:
-        raise UsageError(f"{len(choices)} styles are too many for one sheet; name up to {STYLES_MAX} with --style")
-    return choices
+        return [choose_style((name,)) for name in dict.fromkeys(names)]
+    return [StyleChoice(style) for style in load_styles().values() if not is_any_style(style)]
 
 
-def _frames(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= FRAMES_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {FRAMES_MAX}")
-    return int(text)
+def _require_room(suffix: str, *, rows: int, row_px: int) -> None:
+    """Refuse a sheet that its format cannot hold, before anything is painted."""
+    from .picture import SIDE_MAX_PX, WEBP_SIDE_MAX_PX
+
+    side_max_px = WEBP_SIDE_MAX_PX if suffix == ".webp" else SIDE_MAX_PX
+    if rows * row_px > side_max_px:
+        raise UsageError(
+            f"{rows} rows of {row_px} px are more than the {side_max_px} px of a {suffix}; name fewer with --style"
+        )

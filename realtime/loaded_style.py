@@ -20,7 +20,7 @@ class LoadedStyle:
     engine: Engine
     code: StyleCode | None
 
-    def stylizer(self, *, size_px: int | None, shifts: int = 1) -> Stylizer:
+    def stylizer(self, *, size_px: int | None, shifts: int) -> Stylizer:
         return Stylizer(self.engine, size_px=size_px, code=self.code, shifts=shifts)
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ No heavy imports: `--help` reads this module.
 
 import argparse
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 Declared = TypeVar("Declared")
@@ -31,13 +31,22 @@ def option(
     )
 
 
-def add_options(parser: argparse.ArgumentParser, declared: type[Any], *, only: frozenset[str] | None = None) -> None:
-    """Add an option to `parser` for every field of `declared`, or for those whose names are in `only`."""
+def add_options(
+    parser: argparse.ArgumentParser,
+    declared: type[Any],
+    *,
+    only: frozenset[str] | None = None,
+    helps: Mapping[str, str] = {},
+) -> None:
+    """Add an option to `parser` for every field of `declared`, or for those whose names are in `only`.
+
+    `helps` has, by name, what is said of some instead of what they declare.
+    """
     for item in dataclasses.fields(declared):
         if only is not None and item.name not in only:
             continue
         flags = item.metadata["flags"] or ("--" + item.name.replace("_", "-"),)
-        text = item.metadata["help"]
+        text = helps.get(item.name, item.metadata["help"])
         if item.default is False:
             parser.add_argument(*flags, dest=item.name, action="store_true", help=text)
             continue

@@ -20,7 +20,8 @@ READ_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".t
 PIXELS_MAX = 100_000_000
 BYTES_MAX = 200_000_000
 SIDE_MAX_PX = 65_500
-# What a JPEG can hold.
+# What formats can hold: WebP in pixels a side, JPEG in bytes of EXIF.
+WEBP_SIDE_MAX_PX = 16_383
 EXIF_BYTES_MAX = 65_000
 # Pillow's options for each suffix that is written. Chroma is not halved: it would blur the edges of strokes.
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {

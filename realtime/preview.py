@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
+from .errors import InputError, UsageError
 from .finish import finish
 from .media import STILL_SUFFIXES
 from .overlay import letterbox, with_lines
@@ -25,42 +25,69 @@ from .video_still import as_shown
 
 # A shown frame is at most so wide and high.
 CELL_SIDE_MAX_PX = 640
+# A file that is shorter than it says is tried so often, each time up to the first moment that it did not have.
+_ATTEMPTS_MAX = 20
+_ALMOST = Fraction(99, 100)
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewFrame:
-    """A frame (H, W, 3) as the network gets it; `info` of the video that it is of, None for a still picture."""
+    """A frame (H, W, 3) as the network gets it, and its time in the file; `info` is None for a still picture."""
 
     rgb: NDArray[np.uint8]
     info: VideoInfo | None
+    time_s: Fraction = Fraction(0)
 
 
 def preview_frames(
-    path: Path, count: int, *, start_s: Fraction | None = None, end_s: Fraction | None = None
+    path: Path, count: int, *, start_s: Fraction | None, end_s: Fraction | None, notes: list[str]
 ) -> list[PreviewFrame]:
-    """Return `count` frames from the middles of as many equal parts of a video, or the one of a picture.
+    """Return the frames on screen at the middles of `count` equal parts of a video, each once, or the one of a picture.
 
-    There are fewer where the file is shorter than it says, or does not say how long it is.
+    What the user should know is added to `notes`.
 
     Raises:
         InputError: the file cannot be read, or has no frame in the range.
+        UsageError: a range of a picture.
     """
     if path.suffix.lower() in STILL_SUFFIXES:
-        return [PreviewFrame(over_white(read_picture(path)), None)]
+        if start_s is not None or end_s is not None:
+            raise UsageError(f"--start and --end are for videos, and {path} is a picture")
+        picture = read_picture(path)
+        notes += picture.notes
+        return [PreviewFrame(over_white(picture), None)]
     with VideoFileSource(path, start_s=start_s, end_s=end_s) as source:
-        first = PreviewFrame(next(iter(source)).rgb, source.info)
-        duration_s = (source.expected_frames() or 0) / source.info.frame_rate
-    frames = []
-    for number in range(count):
-        begin_s = (start_s or Fraction(0)) + duration_s * (2 * number + 1) / (2 * count)
-        try:
-            with VideoFileSource(path, start_s=begin_s, end_s=end_s) as source:
-                frames.append(PreviewFrame(next(iter(source)).rgb, source.info))
-        except InputError:
-            break
-        if not duration_s:
-            break
-    return frames or [first]
+        first, frame_s = _next_frame(source), 1 / source.info.frame_rate
+        duration_s = (source.expected_frames() or 0) * frame_s
+        notes += source.notes
+    if not duration_s:
+        notes.append("the file does not tell how long it is: its first frame is shown")
+        return [first]
+    for _ in range(_ATTEMPTS_MAX):
+        middles_s = [duration_s * (2 * number + 1) / (2 * count) for number in range(count)]
+        found: dict[Fraction, PreviewFrame] = {}
+        for middle_s in middles_s:
+            # A source begins with the first frame at or after a time; wanted is that on screen, which began before.
+            begin_s = max(middle_s - _ALMOST * frame_s, Fraction(0))
+            try:
+                with VideoFileSource(path, start_s=(start_s or 0) + begin_s, end_s=end_s) as source:
+                    frame = _next_frame(source)
+            except InputError:
+                duration_s = middle_s
+                break
+            found[frame.time_s] = frame
+        else:
+            return list(found.values())
+        note = "the file is shorter than it says"
+        notes += [] if note in notes else [note]
+    return [first]
+
+
+def _next_frame(source: VideoFileSource) -> PreviewFrame:
+    frame = next(iter(source), None)
+    if frame is None:
+        raise InputError(f"no frame of {source.path} could be decoded")
+    return PreviewFrame(frame.rgb, source.info, source.first_s)
 
 
 def preview_row(

@@ -5,10 +5,12 @@
 
 import argparse
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from .errors import UsageError
 from .options import option
 
 DEVICES = ("auto", "cpu", "cuda", "tensorrt", "intel-gpu", "coreml", "directml")
@@ -104,10 +106,15 @@ def _crf(text: str) -> int:
     return int(text)
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= KEYFRAMES_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {KEYFRAMES_MAX}")
-    return int(text)
+def count_up_to(maximum: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from 1 to `maximum`."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not 1 <= int(text) <= maximum:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {maximum}")
+        return int(text)
+
+    return parse
 
 
 def _shifts(text: str) -> int:
@@ -182,7 +189,7 @@ class Settings:
     gatys_keyframes: int | None = option(
         None,
         none="one a scene and every two seconds",
-        parse=_count,
+        parse=count_up_to(KEYFRAMES_MAX),
         metavar="K",
         help="with --gatys: how many frames are painted",
     )
@@ -220,7 +227,7 @@ class Settings:
         parse=_shifts,
         metavar="1|2|4",
         help="paint each picture so many times, moved by half a block of the network's, and take the mean: smoother "
-        "edges and less flicker, for so many times the network's time",
+        "edges and less flicker, for so many times the network's time and a little weaker fine strokes",
     )
     device: str = option("auto", choices=DEVICES, help="where the network runs")
     engine: str = option("auto", choices=ENGINES, help="what runs the network")
@@ -289,6 +296,16 @@ class Settings:
     )
     overwrite: bool = option(False, help="replace an existing output")
     resume: bool = option(False, help="go on with a job that was stopped: what it made is kept in OUTPUT.unfinished")
+
+
+def require_range(settings: Settings) -> None:
+    """Refuse an `--end` that is not after `--start`.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if settings.start is not None and settings.end is not None and settings.end <= settings.start:
+        raise UsageError(f"--end ({float(settings.end):g} s) must be after --start ({float(settings.start):g} s)")
 
 
 # The options of `stylize-image`.

@@ -23,7 +23,7 @@ from .output_file import require_not_read, require_paths
 from .paint_mask import PaintMask, mask_path, video_mask
 from .painter import Painter
 from .pipeline import STAGES, Composer, FilePipeline
-from .settings import Controls, Settings
+from .settings import Controls, Settings, require_range
 from .smoother import FlowSmoother
 from .smoothing_watch import CutSeen, SmoothingWatch
 from .split import Split
@@ -71,8 +71,7 @@ class VideoJobs:
         *,
         check_stop: Callable[[], None] = lambda: None,
     ) -> None:
-        if settings.start is not None and settings.end is not None and settings.end <= settings.start:
-            raise UsageError(f"--end ({float(settings.end):g} s) must be after --start ({float(settings.start):g} s)")
+        require_range(settings)
         if settings.resume and settings.measure:
             raise UsageError("--measure needs all frames of a job in one run; leave out --resume")
         self._settings = settings

@@ -12,6 +12,9 @@ from .errors import UsageError
 from .video_info import VideoInfo, upright
 from .video_source import VideoFileSource
 
+# Pixels that are longer are none of a camera's or disc's: the header is damaged, and its picture might fill the memory.
+ASPECT_MAX = 8
+
 
 def read_still(path: Path, *, at_s: Fraction | None = None, number: int = 0) -> Image.Image:
     """Return the first frame at or after `at_s`, or the one of that `number`, counted from 0.
@@ -31,6 +34,6 @@ def as_shown(rgb: NDArray[np.uint8], info: VideoInfo) -> Image.Image:
     """Return the picture as players show it: stretched to square pixels, then turned and mirrored."""
     picture = Image.fromarray(rgb)
     aspect = info.sample_aspect_ratio
-    if aspect and aspect != 1:
+    if aspect and aspect != 1 and 1 / ASPECT_MAX <= aspect <= ASPECT_MAX:
         picture = picture.resize((round(picture.width * aspect), picture.height), Image.Resampling.LANCZOS)
     return Image.fromarray(upright(np.asarray(picture), info))

@@ -75,7 +75,11 @@ def _panel(choice: StyleChoice | None, moving_size: tuple[int, int]) -> Panel:
     """Run the clip through a style, smoothing included; None is the clip itself."""
     controls = Controls()
     loaded = load_style(choice, engine="auto", device="cpu", precision="auto") if choice else None
-    stylizer, smoother, motion = (loaded.stylizer(size_px=None) if loaded else None), FlowSmoother(), MotionTracker()
+    stylizer, smoother, motion = (
+        (loaded.stylizer(size_px=None, shifts=1) if loaded else None),
+        FlowSmoother(),
+        MotionTracker(),
+    )
     still, moving = np.zeros(0, dtype=np.uint8), []
     with VideoFileSource(CLIP) as source:
         for frame in source:

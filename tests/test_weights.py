@@ -75,7 +75,7 @@ def _any_stylizer(engine_name: str) -> Stylizer:
 
 
 def _loaded(choice: StyleChoice, engine_name: str) -> Stylizer:
-    return load_style(choice, engine=engine_name, device="cpu", precision="fp32").stylizer(size_px=None)
+    return load_style(choice, engine=engine_name, device="cpu", precision="fp32").stylizer(size_px=None, shifts=1)
 
 
 def test_there_are_enough_styles_and_the_default_is_one_of_them() -> None:

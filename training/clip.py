@@ -14,7 +14,7 @@ from torch import Tensor
 
 from training.motion import warp
 from training.photograph import list_pictures, load_picture, to_tensor
-from training.readable import ReadableFiles
+from training.readable import ReadableFiles, UnreadableFileError
 
 # A pixel whose colour differs by more than this (mean over RGB in [0, 1]) from where its flow points is hidden there.
 # Sintel and FlyingChairs come with flow in one direction only, so that the usual check forth and back is not possible.
@@ -63,14 +63,18 @@ class ClipPairs:
 
     def _require_crop(self, path: Path, size: tuple[int, int] | None) -> None:
         if size is not None and min(size) < self._side_px:
-            raise ValueError(f"{path} is {size[0]}x{size[1]} but must be at least the crop, {self._side_px} px")
+            raise UnreadableFileError(
+                f"{path} is {size[0]}x{size[1]} but must be at least the crop, {self._side_px} px"
+            )
 
     def _crop(self, pair: _FramePair, random: np.random.Generator) -> dict[str, Tensor]:
         first, second = (to_tensor(load_picture(path)) for path in (pair.first, pair.second))
         flow = torch.from_numpy(_read_flow(pair.flow)).permute(2, 0, 1)  # (2, H, W)
         height, width = first.shape[1:]
         if second.shape != first.shape or flow.shape[1:] != first.shape[1:]:
-            raise ValueError(f"{pair.flow}: flow {tuple(flow.shape)} and frames {tuple(first.shape)} differ in size")
+            raise UnreadableFileError(
+                f"{pair.flow}: flow {tuple(flow.shape)} and frames {tuple(first.shape)} differ in size"
+            )
         self._require_crop(pair.first, (width, height))
         top = int(random.integers(height - self._side_px + 1))
         left = int(random.integers(width - self._side_px + 1))
@@ -110,7 +114,7 @@ def _read_flow(path: Path) -> np.ndarray:
     try:
         flow = cv2.readOpticalFlow(str(path))
     except cv2.error as error:
-        raise ValueError(f"{path} is no Middlebury flow file: {error.err}") from error
+        raise UnreadableFileError(f"{path} is no Middlebury flow file: {error.err}") from error
     if flow is None or flow.size == 0:
-        raise ValueError(f"{path} is no Middlebury flow file")
+        raise UnreadableFileError(f"{path} is no Middlebury flow file")
     return np.nan_to_num(flow, nan=_UNKNOWN_FLOW, posinf=_UNKNOWN_FLOW, neginf=-_UNKNOWN_FLOW)

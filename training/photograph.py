@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
-from training.readable import ReadableFiles
+from training.readable import ReadableFiles, UnreadableFileError
 
 Item = TypeVar("Item")
 
@@ -25,8 +25,8 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", 
 CROP_SHARE_MIN = 0.45
 
 
-class UnreadablePictureError(ValueError):
-    """A file cannot be read as a picture; the message names it and the reason."""
+class UnreadablePictureError(UnreadableFileError):
+    """A file cannot be read as a picture."""
 
 
 class PictureFolder:

@@ -15,6 +15,10 @@ Item = TypeVar("Item")
 BAD_FILES_MAX = 50
 
 
+class UnreadableFileError(ValueError):
+    """A file is not what it should be; the message names it and the reason."""
+
+
 class ReadableFiles:
     """Reads files by number; those that fail are named once in the log and passed over from then on.
 
@@ -23,15 +27,15 @@ class ReadableFiles:
 
     def __init__(self, count: int) -> None:
         self._is_bad = torch.zeros(count, dtype=torch.bool).share_memory_()
-        self._last_error = "told by another process"
+        self._last_error = "named by another process of the loader"
 
     def read(self, number: int, load: Callable[[int], Item]) -> Item | None:
-        """Return what `load` makes of a file, None if it raises OSError or ValueError, now or before."""
+        """Return what `load` makes of a file, None if it is unreadable, now or before."""
         if self._is_bad[number]:
             return None
         try:
             return load(number)
-        except (OSError, ValueError) as error:
+        except (OSError, UnreadableFileError) as error:
             self._is_bad[number] = True
             self._last_error = str(error)
             logger.warning("skipping %s", error)

@@ -24,7 +24,7 @@ from . import style_pictures
 from .browser_camera import BrowserCamera
 from .control_options import changed_controls, describe_options
 from .limits import RateLimit, read_body
-from .page_keys import describe_keys, press_key
+from .page_keys import describe_keys, press_key, style_step_of
 from .page_state import PageState
 from .recordings import Recordings
 from .relay import BOUNDARY, PLAYER_FPS_MAX, VIEWS, FrameRelay, snapshot_jpeg
@@ -218,8 +218,15 @@ class PageApp:
         return self._changed()
 
     async def _press_key(self, request: Request) -> Response:
-        self._control_changes.take()
-        press_key(self._session, _field(await _read_json(request), "key", str))
+        key = _field(await _read_json(request), "key", str)
+        step = style_step_of(key)
+        if step is None:
+            self._control_changes.take()
+            press_key(self._session, key)
+        else:
+            self._style_changes.take()
+            self._session.step_style(step)
+            self._pictures.leave()
         return self._changed()
 
     async def _mix(self, request: Request) -> Response:

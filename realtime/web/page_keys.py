@@ -1,4 +1,4 @@
-"""The keys of the page: those of the window that a browser has letters for, with the same meanings."""
+"""The keys of the page: letters and signs of the window, with the same meanings, but for its figures and its end."""
 
 from typing import Any
 
@@ -26,8 +26,14 @@ def describe_keys() -> list[dict[str, Any]]:
     ]
 
 
+def style_step_of(character: str) -> int | None:
+    """Return how many styles further a key asks for, None for one that asks for something else."""
+    action = action_of(ord(character)) if len(character) == 1 else None
+    return _STEPS.get(action) if action else None
+
+
 def press_key(session: LiveSession, character: str) -> None:
-    """Do what a key without a button asks for.
+    """Change the controls as a key asks for that has no button and is no step to another style.
 
     Raises:
         UsageError: there is no such key.
@@ -35,10 +41,6 @@ def press_key(session: LiveSession, character: str) -> None:
     known = "".join(key["characters"] for key in describe_keys() if key["button"] is None)
     if len(character) != 1 or character not in known:
         raise UsageError(f"the keys are {' '.join(known)}, not {character[:20]!r}")
-    action = action_of(ord(character))
-    if action in _STEPS:
-        session.step_style(_STEPS[action])
-        return
     size = session.status().inference_size
     session.controls = changed_controls(session.controls, ord(character), size_px=min(size) if size else None)
 

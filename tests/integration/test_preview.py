@@ -1,6 +1,7 @@
 """`stylize preview`: some frames of a video, or a picture, in several styles on one sheet."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_a_row_for_the_input_and_each_style_and_a_column_for_each_moment(
     assert [read_number(cell) for cell in before] == [10, 30, 50]  # the middles of three thirds
     assert all(np.array_equal(painted, 255 - cell) for painted, cell in zip(inverted, before, strict=True))
     assert all(np.array_equal(painted, cell) for painted, cell in zip(same, before, strict=True))
-    assert f"{sheet}: {3 * WIDTH}x{3 * HEIGHT}, 2 styles, 3 frames" in capsys.readouterr().err
+    assert f"{sheet}: {3 * WIDTH}x{3 * HEIGHT}; styles: 2, frames: 3" in capsys.readouterr().err
 
 
 def test_the_range_the_strength_and_the_number_of_frames_are_those_asked_for(
@@ -55,12 +56,40 @@ def test_the_range_the_strength_and_the_number_of_frames_are_those_asked_for(
     assert np.array_equal(painted, before)
 
 
-def test_a_clip_shorter_than_the_moments_asked_for_shows_what_it_has(tmp_path: Path, identity_style: Path) -> None:
-    clip, sheet = write_clip(tmp_path / "in.mp4", frames=1), tmp_path / "sheet.png"
+@pytest.mark.parametrize("frames", [1, 5])
+def test_a_clip_with_fewer_frames_than_asked_for_shows_each_once(
+    frames: int, tmp_path: Path, identity_style: Path
+) -> None:
+    clip, sheet = write_clip(tmp_path / "in.mp4", frames=frames), tmp_path / "sheet.png"
 
     assert _preview(clip, sheet, "--style", identity_style, "--frames", 12) == 0
 
-    assert read_picture(sheet).rgb.shape == (2 * HEIGHT, WIDTH, 3)
+    before, _ = _cells(sheet, rows=2, columns=frames)
+    assert [read_number(cell) for cell in before] == list(range(frames))
+
+
+def test_what_is_on_screen_is_shown_also_at_few_frames_a_second(tmp_path: Path, identity_style: Path) -> None:
+    clip, sheet = write_clip(tmp_path / "in.mp4", pts=[0, 25, 50], rate=Fraction(1)), tmp_path / "sheet.png"
+
+    assert _preview(clip, sheet, "--style", identity_style) == 0
+
+    before, _ = _cells(sheet, rows=2, columns=3)
+    assert [read_number(cell) for cell in before] == [0, 1, 2]
+
+
+def test_a_file_that_is_cut_off_is_shown_as_far_as_it_goes(
+    tmp_path: Path, identity_style: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = write_clip(tmp_path / "whole.mkv", frames=100, audio=False).read_bytes()
+    clip, sheet = tmp_path / "in.mkv", tmp_path / "sheet.png"
+    clip.write_bytes(whole[: len(whole) * 2 // 5])
+
+    assert _preview(clip, sheet, "--style", identity_style) == 0
+
+    before, _ = _cells(sheet, rows=2, columns=3)
+    first, middle, last = map(read_number, before)
+    assert 0 < first < middle < last < 50
+    assert capsys.readouterr().err.count("note: the file is shorter than it says") == 1
 
 
 def test_frames_stand_upright_and_are_made_small(tmp_path: Path, identity_style: Path) -> None:
@@ -120,7 +149,12 @@ def test_what_cannot_be_shown_is_one_line_and_replaces_nothing(
 ) -> None:
     clip, sheet = write_clip(tmp_path / "in.mp4"), tmp_path / "sheet.png"
     sheet.write_bytes(b"mine")
+    Image.fromarray(numbered(3)).save(picture := tmp_path / "in.png")
     style = "--style", identity_style
+    many = []
+    for number in range(16_384 // HEIGHT):
+        (other := tmp_path / f"{number}.onnx").write_bytes(b"")
+        many += ["--style", other]
     for arguments, words, code in (
         ([clip, sheet, *style], "exists", 2),
         ([clip, sheet, "--overwrite", "--style", "no-such-style"], "no-such-style", 2),
@@ -128,6 +162,9 @@ def test_what_cannot_be_shown_is_one_line_and_replaces_nothing(
         ([clip, clip, "--overwrite", *style], "must end in", 2),
         ([clip, tmp_path / "none" / "sheet.png", *style], "does not exist", 1),
         ([clip, sheet, "--overwrite", "--start", "100", *style], "no frame", 1),
+        ([clip, sheet, "--overwrite", "--start", "0.2", "--end", "0.1", *style], "must be after --start", 2),
+        ([picture, sheet, "--overwrite", "--start", "1", *style], "is a picture", 2),
+        ([clip, tmp_path / "sheet.webp", *many], "more than the 16383 px of a .webp", 2),
         ([tmp_path / "none.mp4", sheet, "--overwrite", *style], "not found", 1),
         ([identity_style, sheet, "--overwrite", *style], str(identity_style), 1),
     ):

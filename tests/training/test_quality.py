@@ -32,6 +32,7 @@ def test_the_table_shows_what_was_never_reached() -> None:
         "style": "wave",
         "style_weight": 15.0,
         "size_px": 96,
+        "optimizer": "ours",
         "photographs": 1,
         "losses": _row(0.5, after_0=8.0, after_10=2.0),
         "worth_iterations": {"median": None, "min": 7.0, "max": None},

@@ -71,7 +71,8 @@ class FakeSession:
 
     def step_style(self, step: int) -> None:
         labels = [choice.label for choice in self._choices]
-        self.set_style(self._choices[(labels.index(self._style) + step) % len(labels)])
+        place = labels.index(self._style) if self._style in labels else -1
+        self.set_style(self._choices[(place + step) % len(labels)])
 
     def set_pictures(self, pictures: Sequence[tuple[str, Picture]], weights: Sequence[float]) -> None:
         self.pictures, self.weights = list(pictures), list(weights)

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from realtime.settings import MIXED_STYLES_MAX
 from realtime.web import app as app_module
 from realtime.web import style_pictures
 from realtime.web.app import PageApp
+from realtime.web.control_options import control_values
 from realtime.web.limits import RateLimit
 
 from .fake_session import TONES, FakeSession, wait_until
@@ -64,7 +66,39 @@ def test_every_key_that_is_offered_without_a_button_is_taken(client: TestClient,
 
     assert set("npbcma[]-+") <= set(characters)
     assert {key["button"] for key in keys} == {None, "record", "snapshot", "full"}
-    assert session.controls.size is None  # `a` comes last: the governor's
+
+
+@pytest.mark.parametrize(
+    ("key", "changed"),
+    [
+        ("m", {"mirror": True}),
+        ("C", {"keep_colors": True}),
+        ("b", {"split": "wipe"}),
+        ("[", {"smoothing": 0.7}),
+        ("+", {"size": 240}),  # the fake network runs at 180
+    ],
+)
+def test_a_key_changes_the_controls(client: TestClient, session: FakeSession, key: str, changed: object) -> None:
+    before = session.controls
+
+    answer = client.post("/key", json={"key": key}).json()
+
+    assert session.controls == replace(before, **changed)
+    assert answer["controls"] == control_values(session.controls)
+
+
+def test_a_style_that_a_key_has_chosen_is_not_changed_with_the_pictures(
+    client: TestClient, session: FakeSession
+) -> None:
+    _add(client, _png((200, 0, 0)))
+    first, second = _add(client, _png((0, 0, 200))).json()["pictures"]
+
+    chosen = client.post("/key", json={"key": "n"}).json()["style"]
+    client.post("/remove", json={"id": first["id"]})
+
+    assert second["id"]
+    assert chosen in [choice.label for choice in session.styles()]
+    assert session.status().style == chosen
 
 
 @pytest.mark.parametrize("key", ["q", "r", "x", "", "nn", "é", "\n", 5])

@@ -16,6 +16,7 @@ pytest.importorskip("playwright.sync_api", reason="tests of the page need playwr
 from playwright.sync_api import BrowserContext, Page, expect
 
 from realtime.catalogue import load_catalogue
+from realtime.live_settings import LiveControls
 from realtime.live_source import PushSource
 from realtime.web.server import WebServer
 
@@ -111,22 +112,24 @@ def test_letters_do_what_they_do_in_the_window(page: Page, session: FakeSession)
     page.keyboard.press("r")
     wait_until(lambda: session.status().recording_s is None)
 
+
+def test_letters_are_left_to_lists_to_the_browser_and_to_who_wants_none(page: Page, session: FakeSession) -> None:
     page.get_by_role("combobox", name="Size").focus()
-    page.keyboard.press("m")  # looks for an entry of the list
+    page.keyboard.press("[")
     page.get_by_role("combobox", name="Size").blur()
-    page.keyboard.press("Control+m")
+    page.keyboard.press("Control+[")
     page.get_by_text("Keys", exact=True).click()
     page.get_by_role("switch", name="Letters act at once").uncheck()
-    page.keyboard.press("m")
+    page.keyboard.press("[")
     page.reload()
     page.wait_for_selector(".card")
-    page.keyboard.press("m")
+    page.keyboard.press("[")
     page.get_by_text("Keys", exact=True).click()
     page.get_by_role("switch", name="Letters act at once").check()
     page.keyboard.press("c")
     wait_until(lambda: session.controls.keep_colors)
 
-    assert session.controls.mirror
+    assert session.controls.smoothing == LiveControls().smoothing
 
 
 def test_addresses_are_copied(page: Page, context: BrowserContext) -> None:

@@ -116,7 +116,11 @@ function build() {
     if (navigator.clipboard) code.after(copyButton(code));
   }
   // A page that is loaded again goes on with the camera that it had.
-  if (description.takesCamera && sessionStorage.getItem(CAMERA_KEY)) toggleCamera();
+  const hadCamera = sessionStorage.getItem(CAMERA_KEY) !== null;
+  sessionStorage.removeItem(CAMERA_KEY); // until it is there again
+  // The copy of a tab has what the tab stored, but is not to take its place.
+  const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
+  if (description.takesCamera && hadCamera && isReload) toggleCamera();
 }
 
 function copyButton(code) {
@@ -297,6 +301,28 @@ function takeFile(file) {
   attempt(() => post(path, file, options)).finally(() => drop.removeAttribute("aria-busy"));
 }
 
+let pressed = Promise.resolve();
+function press(event) {
+  // In a list letters look for an entry. Alt makes signs on some keyboards, and is not looked at.
+  const isMeant = byId("keys-act").checked && !event.ctrlKey && !event.metaKey && event.target.tagName !== "SELECT";
+  const isKey = event.key.length === 1 && isMeant && description !== null && state !== null;
+  const key = isKey && description.keys.find(({ characters }) => characters.includes(event.key));
+  if (!key) return;
+  event.preventDefault();
+  if (event.repeat && !"[]".includes(event.key)) return;
+  if (key.button === null) {
+    pressed = pressed.then(() => attempt(() => post("/key", { key: event.key }))); // in their order
+    return;
+  }
+  const button = byId(key.button);
+  if (key.button === "full" && document.fullscreenElement) document.exitFullscreen();
+  else if (!button.disabled && !button.hidden) button.click();
+  else if (button.title) {
+    complaint = button.title;
+    render();
+  }
+}
+
 async function toggleCamera() {
   const button = byId("camera");
   if (returned.srcObject) {
@@ -354,16 +380,7 @@ function listen() {
   const keysAct = byId("keys-act");
   keysAct.checked = localStorage.getItem(KEYS_KEY) !== "off";
   keysAct.addEventListener("change", () => localStorage.setItem(KEYS_KEY, keysAct.checked ? "on" : "off"));
-  document.addEventListener("keydown", (event) => {
-    // In a list letters look for an entry.
-    const isMeant = keysAct.checked && !event.ctrlKey && !event.metaKey && !event.altKey && event.target.tagName !== "SELECT";
-    const key = isMeant && description?.keys.find(({ characters }) => characters.includes(event.key));
-    if (!key || event.key.length !== 1) return;
-    event.preventDefault();
-    if (key.button === null) attempt(() => post("/key", { key: event.key }));
-    else if (key.button === "full" && document.fullscreenElement) document.exitFullscreen();
-    else if (!event.repeat) byId(key.button).click();
-  });
+  document.addEventListener("keydown", press);
   const drop = byId("drop");
   // The whole page takes the picture: a near miss would make the browser open it instead.
   document.addEventListener("dragover", (event) => {
