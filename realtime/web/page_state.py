@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ class PageState:
         self._pictures = pictures
         self._recordings = recordings
         self._newest: Newest[str] = Newest()
-        self._told = ""
+        self._told: dict[str, Any] = {}
 
     def close(self) -> None:
         """Let every reader end."""
@@ -41,10 +42,10 @@ class PageState:
 
     def tell(self) -> None:
         """Tell all readers, if anything has changed."""
-        text = json.dumps(self.now(), separators=(",", ":"))
-        if text != self._told:
-            self._told = text
-            self._newest.put(text)
+        facts = self._facts()
+        if facts != self._told:
+            self._told = facts
+            self._newest.put(json.dumps(_dated(facts), separators=(",", ":")))
 
     async def events(self) -> AsyncGenerator[str, None]:
         """Yield the state as server-sent events: now, and whenever it has changed."""
@@ -53,6 +54,10 @@ class PageState:
             yield f"data: {text}\n\n"
 
     def now(self) -> dict[str, Any]:
+        """Return the state with the `moment` that it is of: answers and events overtake one another."""
+        return _dated(self._facts())
+
+    def _facts(self) -> dict[str, Any]:
         status = self._session.status()
         finished = self._recordings.finished
         return {
@@ -72,6 +77,10 @@ class PageState:
             },
             "hasCamera": self._has_camera(),
         }
+
+
+def _dated(facts: dict[str, Any]) -> dict[str, Any]:
+    return {"moment": time.monotonic(), **facts}
 
 
 def _figures(status: LiveStatus) -> dict[str, str]:

@@ -83,11 +83,16 @@ const controls = new Sender("/controls");
 const style = new Sender("/style");
 const mix = new Sender("/mix", (weights) => ({ weights }));
 
+// What is older than what is known already has been overtaken on its way.
+function take(told) {
+  if (state === null || told.moment >= state.moment) state = told;
+}
+
 async function attempt(work) {
   try {
     const answer = await work();
     complaint = "";
-    if (answer?.controls) state = answer;
+    if (answer?.controls) take(answer);
   } catch (error) {
     complaint = error.message;
   }
@@ -416,10 +421,11 @@ class Events {
     const source = new EventSource("/events");
     this.#source = source;
     source.addEventListener("open", async () => {
+      if (state !== null) state.moment = -Infinity; // of another run, maybe, and another clock
       if (await isAnother()) location.reload();
     });
     source.addEventListener("message", (event) => {
-      state = JSON.parse(event.data);
+      take(JSON.parse(event.data));
       if (lost) complaint = ""; // of the outage that has ended
       lost = "";
       render();
