@@ -63,7 +63,7 @@ def preview_frames(
     if not duration_s:
         notes.append("the file does not tell how long it is: its first frame is shown")
         return [first]
-    for _ in range(_ATTEMPTS_MAX):
+    for attempt in range(_ATTEMPTS_MAX):
         middles_s = [duration_s * (2 * number + 1) / (2 * count) for number in range(count)]
         found: dict[Fraction, PreviewFrame] = {}
         for middle_s in middles_s:
@@ -78,8 +78,8 @@ def preview_frames(
             found[frame.time_s] = frame
         else:
             return list(found.values())
-        note = "the file is shorter than it says"
-        notes += [] if note in notes else [note]
+        if attempt == 0:
+            notes.append("the file is shorter than it says")
     return [first]
 
 
