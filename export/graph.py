@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from training.adain import SlimAdainNetwork
 from training.cyclegan import SlimGenerator
 from training.network import SIZE_MULTIPLE, SlimNetwork
+from training.people_network import PeopleNetwork
 
 OPSET = 18
 INPUT_NAME, OUTPUT_NAME = "frame", "stylized"
 # What training calls them in its metadata. The classic networks are references and are not exported.
 NETWORKS: dict[str, type[nn.Module]] = {
-    network.__name__: network for network in (SlimNetwork, SlimAdainNetwork, SlimGenerator)
+    network.__name__: network for network in (SlimNetwork, SlimAdainNetwork, SlimGenerator, PeopleNetwork)
 }
 EXAMPLE_SIDE_PX = 8 * SIZE_MULTIPLE
 
@@ -35,6 +36,7 @@ class TrainedNetwork:
     steps: int
     minutes: float
     vgg: str
+    photographs: int = 0
 
     @property
     def kind(self) -> str:
@@ -74,6 +76,7 @@ def load_network(path: Path) -> TrainedNetwork:
         int(metadata["steps"]),
         float(metadata["minutes"]),
         metadata.get("vgg", ""),
+        int(metadata.get("photographs", 0)),
     )
 
 

@@ -63,6 +63,9 @@ FEED_FORWARD = GraphContract("a style", "one input and one output, uint8 (1, H, 
 ENCODER = GraphContract(
     "the encoder of an any-style model", "an input uint8 (1, H, W, 3) and an output float32 (1, 2, N)", "float32"
 )
+PEOPLE = GraphContract(
+    "a network that finds people", "an input uint8 (1, H, W, 3) and an output uint8 (1, H, W, 1)", "uint8"
+)
 TRANSFER = GraphContract(
     "an any-style model",
     f"inputs uint8 (1, H, W, 3), {STATISTICS} float32 (1, 2, N) and {STRENGTH} float32 (1), "

@@ -118,7 +118,7 @@ class KeyframeRun:
             return run._better(ways, input_path, output_path, survey, pictures, listener)
 
     def _require_mask(self, input_path: Path) -> None:
-        path = mask_path(self._settings)
+        path = mask_path(self._settings, self._controls)
         if path is not None:
             with VideoFileSource(input_path) as source, video_mask(path, source, self._settings, []):
                 pass

@@ -1,14 +1,18 @@
 """What the keys of the window do. Only values go in and out, so that it can be tested without a window."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import Field, dataclass, fields, replace
 from enum import Enum
+from typing import Any
 
 from .live_settings import LiveControls
+from .options import value_text
+from .settings import BACKGROUND_ONLY, PEOPLE_ONLY
 
 STEP = 0.1
 # The sizes that + and - go through, short sides in pixels; the governor itself may be beyond either end.
 _PINNED_SIZES_PX = (180, 240, 360, 480, 720, 1080)
 _SPLITS = (None, "wipe", "side")
+_PAINTED = (None, PEOPLE_ONLY, BACKGROUND_ONLY)
 
 
 class Action(Enum):
@@ -49,6 +53,7 @@ KEYS = (
     Key("[, ]", "less, more smoothing", _codes("[]")),
     Key("c", "keep the colours of the camera", _codes("cC")),
     Key("b", "before and after: wipe, side by side, off", _codes("bB")),
+    Key("o", "paint everything, people only, only what is behind them", _codes("oO")),
     Key("m", "mirror", _codes("mM")),
     Key("-, +", "smaller, larger inference size, held", _codes("-_+=")),
     Key("a", "inference size by the governor", _codes("aA")),
@@ -76,7 +81,9 @@ def changed_controls(controls: LiveControls, code: int, *, size_px: int | None) 
         case "c":
             return replace(controls, keep_colors=not controls.keep_colors)
         case "b":
-            return replace(controls, split=_SPLITS[(_SPLITS.index(controls.split) + 1) % len(_SPLITS)])
+            return replace(controls, split=_after(controls.split, _SPLITS))
+        case "o":
+            return replace(controls, paint=_after(controls.paint, _PAINTED))
         case "m":
             return replace(controls, mirror=not controls.mirror)
         case "-" | "_" if size_px is not None:
@@ -95,19 +102,23 @@ def keys_table() -> str:
     return "\n".join(["| key | what it does |", "|---|---|", *(f"| {key.name} | {key.help} |" for key in KEYS)])
 
 
+def _after(value: str | None, values: tuple[str | None, ...]) -> str | None:
+    return values[(values.index(value) + 1) % len(values)]
+
+
 def _stepped(value: float, step: float) -> float:
     return round(min(1.0, max(0.0, value + step)), 2)
 
 
 def changes(before: LiveControls, after: LiveControls) -> str:
     """Return in words what a key has changed."""
-    names = [each.name for each in fields(LiveControls) if getattr(before, each.name) != getattr(after, each.name)]
-    return ", ".join(f"{name.replace('_', ' ')} {_spelled(getattr(after, name))}" for name in names)
+    changed = [each for each in fields(LiveControls) if getattr(before, each.name) != getattr(after, each.name)]
+    return ", ".join(f"{each.name.replace('_', ' ')} {_spelled(each, getattr(after, each.name))}" for each in changed)
 
 
-def _spelled(value: object) -> str:
+def _spelled(declared: "Field[Any]", value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
         return f"{value:.0%}"
-    return str(value) if value is not None else "off"
+    return value_text(declared, value)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .channel import Channel, channel_thread
+from .engine import Engine
 from .errors import InputError
 from .finish import enlarge_guided, finish
 from .frame_pace import FramePace
@@ -33,6 +34,7 @@ from .live_style import StyleView
 from .meters import LatencyMeter, RateMeter
 from .newest import NewestSlot
 from .noise_filter import NoiseFilter
+from .people_mask import PeopleMask, open_people_network
 from .repeat import RepeatDetector
 from .smoother import FlowSmoother
 from .split import Split
@@ -77,6 +79,7 @@ class LiveLoop:
         *,
         controls: LiveControls,
         fps: int,
+        open_people_network: Callable[[], Engine] = open_people_network,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.controls = controls
@@ -101,6 +104,9 @@ class LiveLoop:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="network")
         self._stylized: Channel[_OnItsWay] = Channel(workers + 1)
         self._smoother = FlowSmoother()
+        self._open_people_network = open_people_network
+        self._people_network: Engine | None = None
+        self._people: PeopleMask | None = None
         self._repeats = RepeatDetector()
         self._motion = MotionTracker()
         self._noise = NoiseFilter()
@@ -119,6 +125,8 @@ class LiveLoop:
 
     def start(self) -> None:
         _warm_up()
+        if self.controls.paint is not None:
+            self._people_mask()  # what it lacks is told before the camera's picture is taken
         for thread in self._threads:
             thread.start()
 
@@ -130,6 +138,8 @@ class LiveLoop:
             if thread.is_alive():
                 thread.join(_JOIN_TIMEOUT_S)
         self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._people_network is not None:
+            self._people_network.close()
 
     def _fail(self, error: BaseException) -> None:
         self.error = self.error or error
@@ -229,10 +239,19 @@ class LiveLoop:
         self.inference_size = (made.content.shape[1], made.content.shape[0])
         smoothed = self._smoother.smooth(item.look, made.stylized, smoothing=item.controls.smoothing)
         picture = finish(item.rgb, replace(made, stylized=smoothed), item.controls)
+        if item.controls.paint is not None:
+            picture = self._people_mask().mix(item.rgb, picture, item.controls, time_s=Fraction(item.captured_s))
         if item.controls.split is not None:
             picture = Split(item.controls.split).join(item.rgb, picture)
         self._last_output = picture
         return picture
+
+    def _people_mask(self) -> PeopleMask:
+        """Return the mask of people; its network is opened when it is first wanted."""
+        if self._people is None:
+            self._people_network = self._open_people_network()
+            self._people = PeopleMask(self._people_network)
+        return self._people
 
     def _show(self, frame: LiveFrame) -> None:
         self._publish(frame)

@@ -20,6 +20,7 @@ from .live_settings import LiveControls, LiveSettings
 from .live_source import LiveSource
 from .live_status import LiveStatus, SinkStatus
 from .microphone import Microphone
+from .people_mask import open_people_network
 from .picture import Picture
 from .recorder import RECORDING_DEPTH, Recorder
 from .style_bank import StyleBank
@@ -61,7 +62,15 @@ class LiveSession:
         self._bank = StyleBank(
             style, self._neighbours, settings=settings, size_px=controls.size or START_PX, clock=clock
         )
-        self._loop = LiveLoop(source, self._bank, self._hand_out, controls=controls, fps=settings.fps, clock=clock)
+        self._loop = LiveLoop(
+            source,
+            self._bank,
+            self._hand_out,
+            controls=controls,
+            fps=settings.fps,
+            open_people_network=partial(open_people_network, engine=settings.engine, device=settings.device),
+            clock=clock,
+        )
 
     def __enter__(self) -> "LiveSession":
         self._bank.__enter__()

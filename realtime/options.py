@@ -64,13 +64,16 @@ def add_options(
         )
 
 
+def value_text(item: "dataclasses.Field[Any]", value: object) -> str:
+    """Return how a value of an option is shown."""
+    return str(value) if value is not None else str(item.metadata["none"])
+
+
 def default_text(item: "dataclasses.Field[Any]") -> str:
     """Return how the default of an option is shown."""
     if isinstance(item.default, tuple):
         return ", ".join(item.default) or "none"
-    if item.default is None:
-        return str(item.metadata["none"])
-    return str(item.default)
+    return value_text(item, item.default)
 
 
 def read_options(namespace: argparse.Namespace, declared: type[Declared]) -> Declared:

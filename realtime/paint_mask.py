@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .errors import InputError, UsageError
 from .media import STILL_SUFFIXES
 from .picture import mask_of, read_picture
-from .settings import Settings
+from .settings import Controls, Settings
 from .video_info import as_stored, require_shape, upright
 from .video_source import VideoFileSource
 
@@ -75,13 +75,15 @@ class PaintMask:
         return (black, white) if self._inverted else (white, black)
 
 
-def mask_path(settings: Settings) -> Path | None:
+def mask_path(settings: Settings, controls: Controls) -> Path | None:
     """Return the file of `--mask`.
 
     Raises:
         InputError: there is none.
-        UsageError: `--invert-mask` stands alone.
+        UsageError: `--invert-mask` stands alone, or what is painted is told in another way, too.
     """
+    if settings.mask is not None and controls.paint is not None:
+        raise UsageError(f"--mask and --paint {controls.paint} both tell what is painted; leave one out")
     if settings.mask is None:
         if settings.invert_mask:
             raise UsageError("--invert-mask needs --mask FILE")

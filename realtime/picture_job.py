@@ -3,16 +3,19 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .engine import Engine
 from .finish import finish
 from .loaded_style import LoadedStyle, load_style
 from .output_file import require_not_read, require_paths, write_whole
 from .paint_mask import mask_path, still_mask
+from .people_mask import PeopleMask, open_people_network
 from .picture import SAVE_OPTIONS, keeps_alpha, mask_of, read_picture, write_picture
 from .settings import Controls, Settings
 from .split import Split
@@ -53,12 +56,15 @@ class PictureJobs:
         self._settings = settings
         self._controls = controls
         self._check_stop = check_stop
-        self._mask = mask_path(settings)
+        self._mask = mask_path(settings, controls)
         self._clock: Callable[[], float] = time.perf_counter
         self._loaded: LoadedStyle = load_style(
             style, engine=settings.engine, device=settings.device, precision=settings.precision
         )
         self._stylizer = self._loaded.stylizer(size_px=settings.size, shifts=settings.shifts)
+        self._people: Engine | None = None
+        if controls.paint is not None:
+            self._people = open_people_network(engine=settings.engine, device=settings.device)
 
     def __enter__(self) -> "PictureJobs":
         return self
@@ -68,6 +74,8 @@ class PictureJobs:
 
     def close(self) -> None:
         self._loaded.close()
+        if self._people is not None:
+            self._people.close()
 
     @cached_property
     def _mask_levels(self) -> NDArray[np.uint8]:
@@ -95,6 +103,8 @@ class PictureJobs:
         stylized, alpha = finish(picture.rgb, made, self._controls), picture.alpha
         if mask is not None:
             stylized = mask.mix(picture.rgb, stylized)
+        elif self._people is not None:
+            stylized = PeopleMask(self._people).mix(picture.rgb, stylized, self._controls, time_s=Fraction(0))
         if settings.split is not None:
             split = Split(settings.split)
             stylized = split.join(picture.rgb, stylized)

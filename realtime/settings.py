@@ -17,6 +17,7 @@ DEVICES = ("auto", "cpu", "cuda", "tensorrt", "intel-gpu", "coreml", "directml")
 ENGINES = ("auto", "onnxruntime", "openvino")
 SPLIT_KINDS = ("wipe", "side")
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
+PEOPLE_ONLY, BACKGROUND_ONLY = "people", "background"
 CARRY_KINDS = ("flow", "few-shot", "auto")
 PROGRESS_KINDS = ("auto", "bar", "lines", "json", "none")
 
@@ -151,6 +152,12 @@ class Controls:
         "carried along the motion need none",
     )
     keep_colors: bool = option(False, help="keep the colours of the frame and take only the luminance of the style")
+    paint: str | None = option(
+        None,
+        none="everything",
+        choices=(PEOPLE_ONLY, BACKGROUND_ONLY),
+        help="paint people only, or only what is behind them; a small network finds them",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +320,7 @@ PICTURE_OPTIONS = frozenset(
     {
         "strength",
         "keep_colors",
+        "paint",
         "style",
         "mix",
         "size",

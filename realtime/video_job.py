@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .container import FORMAT_OF_SUFFIX, output_format
 from .encoded_journal import EncodedJournal
 from .encoder import EncoderChoice, choose_encoder, default_codec, require_container
+from .engine import Engine
 from .errors import InputError, UsageError
 from .frame import Frame
 from .job_identity import job_identity
@@ -22,6 +23,7 @@ from .meters import peak_memory_mb
 from .output_file import require_not_read, require_paths
 from .paint_mask import PaintMask, mask_path, video_mask
 from .painter import Painter
+from .people_mask import PeopleMask, open_people_network
 from .pipeline import STAGES, Composer, FilePipeline
 from .settings import Controls, Settings, require_range
 from .smoother import FlowSmoother
@@ -77,7 +79,7 @@ class VideoJobs:
         self._settings = settings
         self._controls = controls
         self._check_stop = check_stop
-        self._mask = mask_path(settings)
+        self._mask = mask_path(settings, controls)
         self._choice = style if isinstance(style, StyleChoice) else None
         self._encoders: dict[str, EncoderChoice] = {}
         self._clock: Callable[[], float] = time.perf_counter
@@ -87,6 +89,9 @@ class VideoJobs:
             if isinstance(style, Path)
             else NetworkStyle(style, settings, controls)
         )
+        self._people: Engine | None = None
+        if controls.paint is not None:
+            self._people = open_people_network(engine=settings.engine, device=settings.device)
         self._load_s = self._clock() - started_s
 
     def __enter__(self) -> "VideoJobs":
@@ -97,6 +102,8 @@ class VideoJobs:
 
     def close(self) -> None:
         self._style.close()
+        if self._people is not None:
+            self._people.close()
 
     def require(self, input_path: Path, output_path: Path) -> None:
         """Refuse what `run` would refuse before it opens the input.
@@ -135,6 +142,7 @@ class VideoJobs:
             try:
                 split = Split.of(settings.split, source.info) if settings.split is not None else None
                 notes: list[str] = []
+                people = PeopleMask(self._people) if self._people is not None else None
                 with (
                     self._open_mask(source, notes) as mask,
                     self._journal(input_path, output_path, encoder, listener) as journal,
@@ -152,6 +160,8 @@ class VideoJobs:
                     def compose(frame: Frame, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
                         if mask is not None:
                             picture = mask.mix(frame.rgb, picture, time_s=frame.pts_s)
+                        elif people is not None:
+                            picture = people.mix(frame.rgb, picture, self._controls, time_s=frame.pts_s)
                         return split.join(frame.rgb, picture) if split is not None else picture
 
                     opened = _OpenJob(source, painter, compose, sink, encoder, output_path, journal, notes, opened_s)

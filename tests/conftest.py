@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.models import encoder_model, fitter_model, identity_model, invert_model, transfer_model
+from tests.models import encoder_model, fitter_model, identity_model, invert_model, people_model, transfer_model
 from training.allocator import reuse_freed_memory
 
 
@@ -66,6 +66,16 @@ def fitted_catalogue(any_style_catalogue: Path) -> Path:
     catalogue["styles"][1]["fitter"] = _file_card(any_style_catalogue / "fitter.onnx", fitter_model())
     (any_style_catalogue / CATALOGUE_FILE).write_text(json.dumps(catalogue), encoding="utf-8")
     return any_style_catalogue
+
+
+@pytest.fixture
+def people_network(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a network that takes red for people, in place of the shipped one."""
+    folder = tmp_path_factory.mktemp("people")
+    card = {"title": "Red", **_file_card(folder / "people.onnx", people_model())}
+    (folder / "people.json").write_text(json.dumps(card), encoding="utf-8")
+    monkeypatch.setattr("realtime.people_mask.CARD", folder / "people.json")
+    return folder
 
 
 def _file_card(path: Path, content: bytes) -> dict[str, Any]:

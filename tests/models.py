@@ -23,6 +23,16 @@ def invert_model() -> bytes:
     return one_node_model("BitwiseNot")
 
 
+def people_model() -> bytes:
+    """Return the network that takes red for people: the mask is the first channel."""
+    return _parsed(f"""{_HEADER} people (uint8[1, height, width, 3] x) => (uint8[1, height, width, 1] mask) {{
+        begin = Constant <value_ints = [0]> ()
+        end = Constant <value_ints = [1]> ()
+        axis = Constant <value_ints = [3]> ()
+        mask = Slice (x, begin, end, axis)
+    }}""")
+
+
 _HEADER = f'<ir_version: {IR_VERSION}, opset_import: ["": {OPSET}]>'
 # Mean and standard deviation of each colour of the picture `x`, as (1, 1, 1, 3).
 _STATISTICS = """

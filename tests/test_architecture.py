@@ -31,7 +31,7 @@ LAYERS = (
         "noise_filter", "finish", "encoder", "stream_copy", "video_source", "video_sink", "channel", "temporal_metric",
         "repeat", "split", "sound_track", "carry_blend", "keyframe_folder",
     ),
-    ("painter", "clip_survey", "style_fit", "paint_mask", "video_still"),
+    ("painter", "clip_survey", "style_fit", "paint_mask", "people_mask", "video_still"),
     ("pipeline", "loaded_style", "smoothing_watch", "live_style", "live_fit", "paced_source",
      "recorder", "virtual_camera"),
     ("style_bank", "keyframe_choice", "keyframe_carry"),

@@ -174,6 +174,25 @@ class DistillRecipe(LoopRecipe):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleRecipe(LoopRecipe):
+    """A network that finds people; `composite_share` of its pictures are put together (`dataset_people.py`)."""
+
+    NETWORKS: ClassVar[tuple[str, ...]] = ("people",)
+
+    kind: str = "people"
+    network: str = "people"
+    # As many pixels as the network sees of a frame.
+    crop_px: int = 192
+    batch: int = 16
+    steps: int = 0
+    learning_rate: float = 3e-3
+    warmup_steps: int = 50
+    ema_decay: float = 0.995
+    composite_share: float = 0.35
+    noise_max: float = 0.06
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CycleGanRecipe:
     """A network that turns photographs into paintings of a folder, and back (Zhu et al. 2017).
 

@@ -6,14 +6,11 @@ from typing import Any
 
 from ..errors import UsageError
 from ..live_settings import LiveControls, live_size_px
+from ..options import value_text
 from ..settings import unit_interval
 
 # Short sides that are offered; any other may be asked for on the command line.
 OFFERED_SIZES_PX = (180, 240, 270, 360, 480, 540, 720, 1080)
-# What None stands for.
-_NONE_TEXT = {"size": "auto"}
-_OFF = "off"
-
 # The values of the page: None is a text, since it is an entry of a list.
 Values = dict[str, bool | float | str]
 
@@ -28,7 +25,7 @@ def control_values(controls: LiveControls) -> Values:
     values: Values = {}
     for item in dataclasses.fields(controls):
         value = getattr(controls, item.name)
-        values[item.name] = value if isinstance(value, bool | float) else _text(item.name, value)
+        values[item.name] = value if isinstance(value, bool | float) else value_text(item, value)
     return values
 
 
@@ -53,7 +50,7 @@ def _describe(item: "dataclasses.Field[Any]") -> dict[str, Any]:
         return described | {"kind": "range", "minimum": 0, "maximum": 1, "step": 0.01}
     is_size = item.metadata["parse"] is live_size_px
     offered = map(str, OFFERED_SIZES_PX) if is_size else item.metadata["choices"]
-    return described | {"kind": "choice", "choices": [_text(item.name, None), *offered]}
+    return described | {"kind": "choice", "choices": [value_text(item, None), *offered]}
 
 
 def _parse(item: "dataclasses.Field[Any]", value: Any) -> Any:
@@ -63,14 +60,11 @@ def _parse(item: "dataclasses.Field[Any]", value: Any) -> Any:
         return value
     choices = item.metadata["choices"]
     if choices is not None:
-        if value not in (_OFF, *choices):
-            raise UsageError(f"{item.name} is one of {', '.join((_OFF, *choices))}, not {value!r}")
-        return None if value == _OFF else value
+        none = value_text(item, None)
+        if value not in (none, *choices):
+            raise UsageError(f"{item.name} is one of {', '.join((none, *choices))}, not {value!r}")
+        return None if value == none else value
     try:
         return item.metadata["parse"](str(value))
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"{item.name}: {error}") from error
-
-
-def _text(name: str, value: Any) -> str:
-    return str(value) if value is not None else _NONE_TEXT.get(name, _OFF)

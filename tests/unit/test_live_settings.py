@@ -12,6 +12,7 @@ from realtime.options import add_options, default_text, options_table, read_opti
 from realtime.settings import Settings
 
 GIVEN = {
+    "paint": (["--paint", "people"], "people"),
     "split": (["--split", "side"], "side"),
     "mirror": (["--mirror"], True),
     "size": (["--size", "360"], 360),

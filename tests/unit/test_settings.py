@@ -43,6 +43,7 @@ GIVEN = {
     "precision": (["--precision", "int8"], "int8"),
     "start": (["--start", "1:02.5"], Fraction(125, 2)),
     "end": (["--end", "90"], Fraction(90)),
+    "paint": (["--paint", "people"], "people"),
     "split": (["--split", "side"], "side"),
     "measure": (["--measure"], True),
     "codec": (["--codec", "hevc"], "hevc"),

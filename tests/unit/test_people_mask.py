@@ -1,0 +1,146 @@
+"""Only people are painted, or all but them: along the edges of the frame, steady, and never with a damaged network."""
+
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from realtime.errors import StyleError
+from realtime.people_mask import SEEN_PX, SIDE_STEP_PX, PeopleMask, along_edges, open_people_network, seen_size
+from realtime.settings import Controls
+
+WIDTH, HEIGHT = 320, 180
+PEOPLE = Controls(paint="people")
+BACKGROUND = Controls(paint="background")
+
+
+class Network:
+    """Finds people where the next of its levels is white: on the left half, or everywhere the same."""
+
+    description, reason, device, workers = "test", "", "cpu", 1
+
+    def __init__(self, *levels: int, half: bool = True) -> None:
+        self._levels = cycle(levels)
+        self._half = half
+
+    def infer(self, rgb: NDArray[np.uint8], extra: Mapping[str, Any] | None = None) -> NDArray[Any]:
+        mask = np.zeros((*rgb.shape[:2], 1), np.uint8)
+        mask[:, : rgb.shape[1] // (2 if self._half else 1)] = next(self._levels)
+        return mask
+
+    def close(self) -> None:
+        pass
+
+
+def _frame(edge_px: int = WIDTH // 2) -> NDArray[np.uint8]:
+    """Return a frame that is bright to the left of `edge_px`."""
+    frame = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+    frame[:, :edge_px] = 200
+    return frame
+
+
+def _painted(mask: PeopleMask, frame: NDArray[np.uint8], controls: Controls = PEOPLE, *, at: int = 0) -> float:
+    """Return the share of the picture that is painted, at frame number `at` of 25 a second."""
+    mixed = mask.mix(frame, 255 - frame, controls, time_s=Fraction(at, 25))
+    return float((np.abs(mixed.astype(float) - frame) / np.abs(255 - 2.0 * frame)).mean())
+
+
+@given(width=st.integers(1, 8000), height=st.integers(1, 8000))
+def test_the_network_sees_the_shape_of_the_frame_at_one_cost(width: int, height: int) -> None:
+    seen = seen_size((width, height))
+
+    assert all(side >= SIDE_STEP_PX and side % SIDE_STEP_PX == 0 for side in seen)
+    if 1 / 4 <= width / height <= 4:
+        assert 0.7 * SEEN_PX <= seen[0] * seen[1] <= 1.4 * SEEN_PX
+        assert 0.8 <= (seen[0] / seen[1]) / (width / height) <= 1.25
+
+
+@pytest.mark.parametrize(("controls", "left", "right"), [(PEOPLE, 55, 40), (BACKGROUND, 200, 215)])
+def test_people_are_painted_or_what_is_behind_them(controls: Controls, left: int, right: int) -> None:
+    frame = _frame()
+
+    mixed = PeopleMask(Network(255)).mix(frame, 255 - frame, controls, time_s=Fraction(0))
+
+    assert (mixed[:, : WIDTH // 2 - 4] == left).all()
+    assert (mixed[:, WIDTH // 2 + 4 :] == right).all()
+
+
+def test_the_mask_ends_where_the_frame_has_its_edge() -> None:
+    """What the network found ends three pixels beside it."""
+    edge_px = WIDTH // 2 + 3
+    coarse = np.zeros((144, 256), np.float32)
+    coarse[:, :128] = 255
+
+    mask = along_edges(coarse, _frame(edge_px))
+
+    assert mask.shape == (HEIGHT, WIDTH)
+    assert mask[:, edge_px - 3].min() > 0.7
+    assert mask[:, edge_px + 3].max() < 0.3
+
+
+@given(width=st.integers(1, 90), height=st.integers(1, 90))
+def test_pictures_of_any_size_are_mixed(width: int, height: int) -> None:
+    frame = np.full((height, width, 3), 100, np.uint8)
+
+    mixed = PeopleMask(Network(255, half=False)).mix(frame, 255 - frame, PEOPLE, time_s=Fraction(0))
+
+    assert mixed.shape == frame.shape
+    assert (mixed == 155).all()
+
+
+def _flicker(controls: Controls, *frames: NDArray[np.uint8], step: int = 1) -> float:
+    """Return by how much of the picture the painted share changes from frame to frame, after a while."""
+    mask = PeopleMask(Network(255, 155, half=False))
+    shares = [_painted(mask, frame, controls, at=number * step) for number, frame in zip(range(20), cycle(frames))]
+    return float(np.abs(np.diff(shares[10:])).mean())
+
+
+def test_masks_are_steady_where_the_frame_stands_still() -> None:
+    still, other = _frame(), 255 - _frame()
+    alone = _flicker(Controls(paint="people", smoothing=0), still)
+
+    assert alone == pytest.approx(100 / 255, abs=0.02)
+    assert _flicker(PEOPLE, still) < 0.4 * alone
+    # What has changed, is another scene, or was long ago says nothing of where people are now.
+    assert _flicker(PEOPLE, still, other) == pytest.approx(alone, abs=0.02)
+    assert _flicker(PEOPLE, still, step=60) == pytest.approx(alone, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda folder: (folder / "people.json").unlink(), "people.json"),
+        (lambda folder: (folder / "people.json").write_text("{}"), "'title'|'file'"),
+        (lambda folder: (folder / "people.json").write_text("no json"), "Expecting value"),
+        (lambda folder: (folder / "people.onnx").write_bytes(b"another"), "damaged"),
+        (lambda folder: (folder / "people.onnx").unlink(), "cannot be read"),
+    ],
+)
+def test_a_network_that_is_not_the_described_one_is_not_loaded(damage: Any, words: str, people_network: Path) -> None:
+    open_people_network(engine="onnxruntime", device="cpu").close()
+    damage(people_network)
+
+    with pytest.raises(StyleError, match=words) as failure:
+        open_people_network(engine="onnxruntime", device="cpu")
+
+    assert "\n" not in str(failure.value)
+    assert "reinstall" in str(failure.value)
+
+
+def test_the_card_of_the_shipped_network_tells_what_it_was_taught_by() -> None:
+    from realtime.people_mask import CARD
+
+    card = json.loads(CARD.read_text(encoding="utf-8"))
+
+    assert "MediaPipe" in card["teacher"]
+    assert card["scores"]["intersection_over_union"] > 0.8
+    assert card["scores"]["white_where_nobody"] < 0.05
+    open_people_network().close()
