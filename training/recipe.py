@@ -182,8 +182,8 @@ class PeopleRecipe(LoopRecipe):
     kind: str = "people"
     network: str = "people"
     # As many pixels as the network sees of a frame.
-    crop_px: int = 192
-    batch: int = 16
+    crop_px: int = 144
+    batch: int = 24
     steps: int = 0
     learning_rate: float = 3e-3
     warmup_steps: int = 50
