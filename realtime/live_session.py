@@ -55,6 +55,7 @@ class LiveSession:
         self._slots: tuple[Subscription, ...] = ()
         self._newest: LiveFrame | None = None
         self._recorder: Recorder | None = None
+        self._recorded: Path | None = None
         self._faults: dict[str, str] = {}
         alone = [StyleChoice(model) for model in load_styles().values() if not is_any_style(model)]
         self._styles = tuple(alone if style in alone else [style, *alone])
@@ -204,7 +205,12 @@ class LiveSession:
             self.say(_LOST, f"{lost} frames are missing in {recorder.path}: the encoder was too slow for them")
         if recorder.fault:
             self.say(RECORD_SINK, recorder.fault)
-        return recorder.path if recorder.path.exists() else None
+        return self._ended(recorder)
+
+    @property
+    def recorded(self) -> Path | None:
+        """The last recording that has ended, by itself or not, and left something to play."""
+        return self._recorded
 
     @property
     def recording_fault(self) -> str:
@@ -239,6 +245,13 @@ class LiveSession:
         self.unsubscribe(recorder.slot)
         if self._recorder is recorder:
             self._recorder = None
+        self._ended(recorder)
+
+    def _ended(self, recorder: Recorder) -> Path | None:
+        if not recorder.path.exists():
+            return None
+        self._recorded = recorder.path
+        return recorder.path
 
     def snapshot(self) -> LiveFrame | None:
         """Return the newest frame, None before the first."""

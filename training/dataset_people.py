@@ -99,7 +99,8 @@ def _read(photograph: Path, mask: Path, *, side_px: int) -> tuple[Image.Image, I
     picture = load_picture(photograph)
     shrink = KEPT_SIDES * side_px / min(picture.size)
     if shrink < 1:
-        picture = picture.resize(tuple(round(side * shrink) for side in picture.size), Image.Resampling.BOX)
+        size = (round(picture.width * shrink), round(picture.height * shrink))
+        picture = picture.resize(size, Image.Resampling.BOX)
     return picture, load_picture(mask).convert("L").resize(picture.size, Image.Resampling.BILINEAR)
 
 

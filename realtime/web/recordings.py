@@ -10,10 +10,9 @@ SUFFIX = ".mp4"
 
 
 class Recordings:
-    """Starts and ends recordings of a session; `folder` None refuses them. `finished` is the last one that ended."""
+    """Starts and ends recordings of a session; `folder` None refuses them."""
 
     def __init__(self, session: LiveSession, folder: Path | None) -> None:
-        self.finished: Path | None = None
         self._session = session
         self._folder = folder
 
@@ -41,11 +40,9 @@ class Recordings:
             UsageError: nothing is being recorded.
             OutputError: nothing was recorded.
         """
-        path = self._session.stop_recording()
-        if path is None:
+        if self._session.stop_recording() is None:
             fault = self._session.recording_fault
             raise OutputError(fault) if fault else UsageError("nothing is being recorded")
-        self.finished = path
 
     def _free_path(self, folder: Path) -> Path:
         name = f"stylecast-{time.strftime('%Y-%m-%d-%H%M%S')}"

@@ -196,6 +196,27 @@ def test_a_recording_that_cannot_be_finished_is_told(
         assert session.status().message == "the recording has ended: cannot write: the disk is full"
 
 
+def test_a_recording_that_ended_by_itself_is_still_offered(
+    engines: dict[str, FakeEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = VideoFileSink.write
+
+    def fill_the_disk(sink: VideoFileSink, frame: Any) -> None:
+        if frame.pts_s > 0.3:
+            raise OutputError("cannot write: the disk is full")
+        written(sink, frame)
+
+    monkeypatch.setattr(VideoFileSink, "write", fill_the_disk)
+    with session_of(source_of()) as session:
+        assert session.recorded is None
+        session.start_recording(tmp_path / "out.mp4")
+        until(lambda: session.recording_fault)
+        until(lambda: session.recorded)
+
+        assert session.recorded == tmp_path / "out.mp4"
+        assert session.stop_recording() is None
+
+
 def test_only_one_recording_at_a_time_and_none_over_a_file(engines: dict[str, FakeEngine], tmp_path: Path) -> None:
     (tmp_path / "there.mp4").write_bytes(b"precious")
     with session_of(source_of()) as session:

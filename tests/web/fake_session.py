@@ -51,6 +51,7 @@ class FakeSession:
         self._newest: LiveFrame | None = None
         self._recording: tuple[Path, float] | None = None
         self.recording_fault = ""
+        self.recorded: Path | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fake session")
 
@@ -123,7 +124,8 @@ class FakeSession:
         if recording is None:
             return None
         write_clip(recording[0])
-        return recording[0]
+        self.recorded = recording[0]
+        return self.recorded
 
     def snapshot(self) -> LiveFrame | None:
         return self._newest
