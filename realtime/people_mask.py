@@ -16,7 +16,7 @@ from .settings import PEOPLE_ONLY, Controls
 
 CARD = WEIGHTS_FOLDER / "people" / "people.json"
 # The network sees about so many pixels, the shape of a frame kept; sides are multiples of what it halves.
-SEEN_PX = 192 * 108
+SEEN_PX = 170 * 96
 SIDE_STEP_PX = 16
 # Masks are drawn along the edges of the frame at this short side, and enlarged from there.
 EDGES_PX = 270

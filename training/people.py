@@ -23,6 +23,7 @@ from training.photograph import PictureFolder, list_pictures, pictures_digest, w
 from training.recipe import PeopleRecipe, load_recipe_as
 from training.report import train_and_report
 from training.run_folder import NETWORK_FILE, sole_use
+from training.shipped_backbone import SMALL_CARD, read_described
 from training.trainer import Trainer
 
 PREVIEW_PICTURES = 8
@@ -47,7 +48,9 @@ def train_people(
     fabric = open_fabric(hardware)
     torch.manual_seed(recipe.seed)
     previewed = PictureFolder([*masks]).spread(PREVIEW_PICTURES, side_px=recipe.crop_px)
-    objective = PeopleObjective(PeopleNetwork(), previewed=previewed)
+    network = PeopleNetwork()
+    network.backbone.load_state_dict({name: tensor.float() for name, tensor in read_described(SMALL_CARD).items()})
+    objective = PeopleObjective(network, previewed=previewed)
     dataset = PeopleDataset(
         masks,
         side_px=recipe.crop_px,

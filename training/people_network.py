@@ -1,14 +1,15 @@
-"""The network that finds people: a small U-Net (Ronneberger et al. 2015) whose answer is a mask."""
-
-from itertools import pairwise
+"""The network that finds people: features like VGG19's, and what makes a mask of them."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle
 
-# Channels at 1/2, 1/4, 1/8 and 1/16 of the size, and blocks at each on the way down.
-CHANNELS = (12, 24, 48, 80)
-BLOCKS = (1, 1, 2, 4)
+from training.distilled import DistilledNetwork
+
+# Of what is made of the features at 1/2, 1/4 and 1/8 of the size, and of what sees further at 1/16.
+CHANNELS = (24, 48, 64, 96)
+# Width of the features there (relu2_1, relu3_1, relu4_1).
+_FEATURES = {"relu2_1": 128, "relu3_1": 256, "relu4_1": 512}
 SIZE_MULTIPLE = 2 ** len(CHANNELS)
 
 
@@ -34,33 +35,36 @@ class _Residual(_ConvNorm):
 class PeopleNetwork(nn.Module):
     """Map pictures (B, 3, H, W), RGB in [0, 1], to logits (B, 1, H, W) of there being a person.
 
-    Departures from the U-Net: strided convolutions instead of pooling, sums instead of concatenation, the last half of
-    the resolution from sub-pixels (Shi et al. 2016), and a mean over the whole picture at the coarsest level, which
-    tells how large people are in it. 0.07 GMAC at 192x112. Height and width must be multiples of `SIZE_MULTIPLE`.
+    A U-Net (Ronneberger et al. 2015) on the small backbone (`distilled.py`), which stays as it is: to learn from two
+    thousand photographs what people look like, from random weights, took more than they have (Dice's coefficient 0.7
+    after fifteen minutes). Departures: sums instead of concatenation, sub-pixels (Shi et al. 2016) for the last half of
+    the resolution, and a mean over the whole picture, which tells how large people are in it. 1.4 GMAC at 176x96.
+    Height and width must be multiples of `SIZE_MULTIPLE`.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        before = (3, *CHANNELS)
-        self.down = nn.ModuleList(
-            nn.Sequential(
-                _ConvNorm(before[level], channels, stride=2), *[_Residual(channels) for _ in range(BLOCKS[level])]
-            )
-            for level, channels in enumerate(CHANNELS)
+        self.backbone = DistilledNetwork().requires_grad_(False)
+        half, quarter, eighth, far = CHANNELS
+        self.lateral = nn.ModuleList(
+            nn.Conv2d(width, channels, 1) for width, channels in zip(_FEATURES.values(), CHANNELS, strict=False)
         )
-        self.whole = nn.Conv2d(CHANNELS[-1], CHANNELS[-1], 1)
-        self.narrow = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(CHANNELS))
-        self.up = nn.ModuleList(_Residual(channels) for channels in CHANNELS[:-1])
-        self.head = nn.Conv2d(CHANNELS[0], 4, 3, padding=1)
+        self.near = nn.Sequential(nn.ReLU(), _Residual(eighth))
+        self.far = nn.Sequential(_ConvNorm(eighth, far, stride=2), *[_Residual(far) for _ in range(3)])
+        self.whole = nn.Conv2d(far, far, 1)
+        self.narrow = nn.ModuleList(
+            nn.Conv2d(coarse, fine, 1) for coarse, fine in ((far, eighth), (eighth, quarter), (quarter, half))
+        )
+        self.up = nn.ModuleList(_Residual(channels) for channels in (eighth, quarter, half))
+        self.head = nn.Conv2d(half, 4, 3, padding=1)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        features = 2 * pictures - 1
-        levels = []
-        for down in self.down:
-            features = down(features)
-            levels.append(features)
+        found = self.backbone(pictures)
+        lateral = [layer(_squeezed(found[name])) for layer, name in zip(self.lateral, _FEATURES, strict=True)]
+        near = self.near(lateral[-1])
+        features = self.far(near)
         features = features + self.whole(features.mean(dim=(2, 3), keepdim=True))
-        for narrow, up, skip in zip(reversed(self.narrow), reversed(self.up), levels[-2::-1], strict=True):
+        for narrow, up, skip in zip(self.narrow, self.up, (near, *lateral[-2::-1]), strict=True):
             features = up(interpolate(narrow(features), scale_factor=2.0, mode="bilinear") + skip)
         return pixel_shuffle(self.head(features), 2)
 
@@ -68,3 +72,8 @@ class PeopleNetwork(nn.Module):
         """Return masks, uint8 (B, H, W, 1), of uint8 frames (B, H, W, 3): 255 is a person."""
         masks = torch.sigmoid(self(frames.permute(0, 3, 1, 2).float() / 255))
         return (masks * 255 + 0.5).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def _squeezed(features: Tensor) -> Tensor:
+    """Bring features of tens to thousands to a range that is learned from."""
+    return torch.log1p(features)

@@ -182,12 +182,12 @@ class PeopleRecipe(LoopRecipe):
     kind: str = "people"
     network: str = "people"
     # As many pixels as the network sees of a frame.
-    crop_px: int = 144
-    batch: int = 24
+    crop_px: int = 128
+    batch: int = 16
     steps: int = 0
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     warmup_steps: int = 50
-    ema_decay: float = 0.995
+    ema_decay: float = 0.99
     composite_share: float = 0.35
     noise_max: float = 0.06
 
