@@ -10,14 +10,16 @@ import json
 import logging
 import statistics
 import sys
+from collections.abc import Sequence
 from contextlib import closing
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -25,17 +27,19 @@ from export.adain import round_to_float16
 from export.graph import INPUT_NAME, TrainedNetwork, export_onnx, load_network, run_uint8
 from export.runner import processor
 from export.score import time_ms
-from export.variant import store_as_float16
+from export.variant import CALIBRATION_PICTURES, store_as_float16, to_int8
 from export.verify import Case, verify
 from realtime.catalogue import MODEL_SUFFIX
 from realtime.engine import Engine, open_engine
 from realtime.graph import PEOPLE
 from realtime.people_mask import SIDE_STEP_PX, seen_size
 from training.dataset_people import EMPTY_SHARE_MAX, masks_of
+from training.distill_card import ATTRIBUTION
 from training.people_network import PeopleNetwork
-from training.photograph import is_listed, list_pictures, load_picture, read_names
+from training.photograph import evenly, list_pictures, load_picture, without_excluded
 
-LICENCE = "Apache-2.0"
+# It holds the small backbone, which derives from VGG19's weights.
+LICENCE = "CC-BY-4.0"
 TEACHER = "MediaPipe 0.10.21 by Google (Apache-2.0): Selfie Segmentation, checked by its face and pose detection"
 # Of frames of 16:9, 9:16 and 1:1, and the least and more than the most that is seen of one, (width, height).
 SIZES = (*map(seen_size, ((1280, 720), (720, 1280), (480, 480))), (SIDE_STEP_PX, SIDE_STEP_PX), (512, 288))
@@ -44,8 +48,12 @@ DIGITS = 4
 Picture = NDArray[np.uint8]
 
 
-def publish(trained: TrainedNetwork, card: Path, *, held_out: dict[Path, Path]) -> dict[str, Any]:
-    """Write the graph beside `card`, and the card; `held_out` are photographs and their masks. Returns the card.
+def publish(
+    trained: TrainedNetwork, card: Path, *, held_out: dict[Path, Path], calibration: Sequence[Path]
+) -> dict[str, Any]:
+    """Write the graph and its int8 variant beside `card`, and the card; returns what that says.
+
+    `held_out` are photographs that it was not trained on and their masks; `calibration` are any photographs.
 
     Raises:
         ParityError: an engine does not do what torch does.
@@ -54,26 +62,25 @@ def publish(trained: TrainedNetwork, card: Path, *, held_out: dict[Path, Path]) 
     assert isinstance(network, PeopleNetwork)
     fold_batch_norm(network)
     round_to_float16(network)
-    model = store_as_float16(export_onnx(network))
-    random = np.random.default_rng(0)
-    cases = []
-    for width, height in SIZES:
-        frame = random.integers(0, 256, (1, height, width, 3), dtype=np.uint8)
-        cases.append(Case((width, height), {INPUT_NAME: frame}, run_uint8(network, frame)))
-    parities = verify(model, cases)
-    times = {}
-    for name in ("openvino", "onnxruntime"):
-        with closing(open_engine(model, engine=name, device="cpu", contract=PEOPLE)) as engine:
+    traced = export_onnx(network)
+    models = {
+        "fp32": store_as_float16(traced),
+        "int8": to_int8(traced, [_seen(load_picture(path)) for path in calibration]),
+    }
+    cases = [Case(size, {INPUT_NAME: frame}, run_uint8(network, frame)) for size, frame in _frames(calibration).items()]
+    parities = [parity for precision, model in models.items() for parity in verify(model, cases, precision=precision)]
+    times, scores = {}, {}
+    for precision, model in models.items():
+        with closing(open_engine(model, engine="openvino", device="cpu", contract=PEOPLE)) as engine:
             times[engine.description] = round(time_ms(engine, SIZES[0]), 1)
-    with closing(open_engine(model, engine="onnxruntime", device="cpu", contract=PEOPLE)) as engine:
-        scores = overlap(engine, held_out)
-    path = card.with_suffix(MODEL_SUFFIX)
+            scores[precision] = overlap(engine, held_out)
+    files = {precision: _written(card, precision, model) for precision, model in models.items()}
     described = {
-        "file": path.name,
-        "size_bytes": len(model),
-        "sha256": hashlib.sha256(model).hexdigest(),
+        **files["fp32"],
+        "variants": [{"precision": "int8", **files["int8"]}],
         "title": trained.recipe["title"],
         "licence": LICENCE,
+        "attribution": ATTRIBUTION,
         "teacher": TEACHER,
         "training": {
             "recipe": f"training/recipes/{trained.recipe['name']}.toml",
@@ -81,14 +88,30 @@ def publish(trained: TrainedNetwork, card: Path, *, held_out: dict[Path, Path]) 
             "steps": trained.steps,
             "minutes": trained.minutes,
         },
-        "parity": {parity.engine: round(parity.share_within_one_level, 5) for parity in parities},
+        "parity_psnr_db": {parity.engine: round(parity.psnr_db, 1) for parity in parities},
         "scores": scores,
         "milliseconds": {"size": "x".join(map(str, SIZES[0])), "hardware": processor(), **times},
     }
-    card.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model)
     card.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     return described
+
+
+def _frames(photographs: Sequence[Path]) -> dict[tuple[int, int], Picture]:
+    """Return a frame (1, H, W, 3) of every size that is verified."""
+    chosen = zip(SIZES, cycle(photographs), strict=False)
+    return {size: np.asarray(load_picture(path).resize(size))[np.newaxis] for size, path in chosen}
+
+
+def _seen(photograph: Image.Image) -> Picture:
+    """Return what the network sees of a photograph, (H, W, 3)."""
+    return np.asarray(photograph.resize(seen_size(photograph.size), Image.Resampling.BOX))
+
+
+def _written(card: Path, precision: str, model: bytes) -> dict[str, Any]:
+    path = card.with_suffix(MODEL_SUFFIX if precision == "fp32" else f".{precision}{MODEL_SUFFIX}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model)
+    return {"file": path.name, "size_bytes": len(model), "sha256": hashlib.sha256(model).hexdigest()}
 
 
 def fold_batch_norm(network: nn.Module) -> None:
@@ -108,10 +131,9 @@ def overlap(engine: Engine, masks: dict[Path, Path]) -> dict[str, Any]:
     """
     overlaps, whites = [], []
     for photograph, mask in masks.items():
-        rgb = np.array(load_picture(photograph))
-        size = seen_size((rgb.shape[1], rgb.shape[0]))
-        found = engine.infer(np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8))[..., 0]
-        levels = np.array(load_picture(mask).convert("L").resize(size))
+        seen = _seen(load_picture(photograph))
+        found = engine.infer(seen)[..., 0]
+        levels = np.asarray(load_picture(mask).convert("L").resize((seen.shape[1], seen.shape[0])))
         if levels.mean() / 255 < EMPTY_SHARE_MAX:
             whites.append(float(found.mean() / 255))
             continue
@@ -141,13 +163,17 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
     torch.manual_seed(0)
     try:
-        names = read_names(options.held_out)
-        held_out = [path for path in list_pictures(options.photographs) if is_listed(path, names)]
-        card = publish(load_network(options.network), options.card, held_out=masks_of(held_out, options.masks))
+        photographs = list_pictures(options.photographs)
+        learned = without_excluded(photographs, options.held_out)
+        held_out = masks_of(sorted({*photographs} - {*learned}), options.masks)
+        calibration = evenly(learned, CALIBRATION_PICTURES)
+        card = publish(load_network(options.network), options.card, held_out=held_out, calibration=calibration)
     except (OSError, ValueError) as error:
         logging.error("export.people: %s", error)
         return 1
-    logging.info("%s: %s", options.card, json.dumps({name: card[name] for name in ("scores", "parity")}))
+    logging.info(
+        "%s: %s", options.card, json.dumps({name: card[name] for name in ("scores", "parity_psnr_db", "milliseconds")})
+    )
     return 0
 
 

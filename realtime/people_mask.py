@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .catalogue import WEIGHTS_FOLDER, Style, read_model
-from .engine import Engine, open_engine
+from .catalogue import WEIGHTS_FOLDER, Style
+from .engine import Engine, open_style
 from .errors import StyleError
 from .graph import PEOPLE
 from .settings import PEOPLE_ONLY, Controls
@@ -47,7 +47,7 @@ def open_people_network(*, engine: str = "auto", device: str = "auto") -> Engine
         network = Style("people", card["title"], path, card["sha256"], card["size_bytes"], card)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StyleError(f"the network that finds people cannot be read ({error}); reinstall stylecast") from error
-    return open_engine(read_model(network), engine=engine, device=device, contract=PEOPLE)
+    return open_style(network, engine=engine, device=device, contract=PEOPLE)
 
 
 @dataclass(frozen=True, slots=True)

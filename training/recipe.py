@@ -7,6 +7,8 @@ from typing import Any, ClassVar, TypeVar
 
 # The sides of what the networks take are multiples of it (`network.SIZE_MULTIPLE`; torch is not imported here).
 SIDE_STEP_PX = 8
+# Of the network that finds people (`people_network.py`).
+PEOPLE_SIDE_STEP_PX = 16
 # Before a name of an `initial`: the style that ships is meant, whatever run of that name lies beside this one.
 SHIPPED_PREFIX = "shipped:"
 
@@ -181,15 +183,20 @@ class PeopleRecipe(LoopRecipe):
 
     kind: str = "people"
     network: str = "people"
-    # As many pixels as the network sees of a frame.
-    crop_px: int = 128
-    batch: int = 16
+    # The short side of what the network sees of a frame.
+    crop_px: int = 96
+    batch: int = 24
     steps: int = 0
     learning_rate: float = 2e-3
     warmup_steps: int = 50
     ema_decay: float = 0.99
     composite_share: float = 0.35
     noise_max: float = 0.06
+
+    def __post_init__(self) -> None:
+        LoopRecipe.__post_init__(self)  # `super()` does not know the class that `slots` has made
+        if self.crop_px % PEOPLE_SIDE_STEP_PX:
+            raise ValueError(f"{self.name}: crop_px is {self.crop_px}, but must be a multiple of {PEOPLE_SIDE_STEP_PX}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

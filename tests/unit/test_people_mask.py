@@ -141,6 +141,7 @@ def test_the_card_of_the_shipped_network_tells_what_it_was_taught_by() -> None:
     card = json.loads(CARD.read_text(encoding="utf-8"))
 
     assert "MediaPipe" in card["teacher"]
-    assert card["scores"]["intersection_over_union"] > 0.8
-    assert card["scores"]["white_where_nobody"] < 0.05
+    for scores in card["scores"].values():
+        assert scores["intersection_over_union"] > 0.7
+        assert scores["white_where_nobody"] < 0.05
     open_people_network().close()
