@@ -28,6 +28,7 @@ from .engine import ENGINES_OF_DEVICE, open_engine
 from .errors import StylizeError
 from .job_report import versions
 from .microphone import list_microphones
+from .people_mask import described_network
 from .serve_settings import DEFAULT_HOST, DEFAULT_PORT
 from .settings import DEFAULT_STYLE
 from .virtual_camera import LOAD_LOOPBACK, VIRTUAL_DEVICES, find_loopback
@@ -102,14 +103,21 @@ def _check_engines() -> _Checked:
 
 
 def _check_styles() -> _Checked:
-    styles: list[Style] = list(load_styles().values())
-    for style in styles:
-        try:
-            verify_style(style)
-        except StylizeError as error:
-            yield style.name, BROKEN, str(error)
-        else:
-            yield style.name, WORKS, "weights verified"
+    for style in load_styles().values():
+        yield style.name, *_verified(style)
+    name = "people, for --paint"
+    try:
+        yield name, *_verified(described_network())
+    except StylizeError as error:
+        yield name, BROKEN, str(error)
+
+
+def _verified(style: Style) -> tuple[str, str]:
+    try:
+        verify_style(style)
+    except StylizeError as error:
+        return BROKEN, str(error)
+    return WORKS, "weights verified"
 
 
 def _check_encoders() -> _Checked:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import __version__
+from . import __version__, people_mask
 from .encoder import EncoderChoice
 from .settings import Controls, Settings
 from .style_choice import StyleChoice
@@ -29,6 +29,7 @@ def job_identity(
         "input": f"{input_path.stat().st_size} bytes, {_digest(input_path, _read_ends)}",
         "style": [style.label, *(_digest(path, Path.read_bytes) for path in (style.model.path, *style.pictures))],
         "shares": style.shares,
+        "people": _digest(people_mask.CARD, Path.read_bytes) if controls.paint else None,
         "mask": _digest(Path(settings.mask), _read_ends) if settings.mask else None,
         **asdict(controls),
         **{name: getattr(settings, name) for name in ("size", "shifts", "start", "end", "split", "invert_mask")},

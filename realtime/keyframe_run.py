@@ -150,13 +150,14 @@ class KeyframeRun:
         pictures: Mapping[int, Path],
         listener: JobListener,
     ) -> JobReport:
-        """Carry in all `ways` and keep what measures best; without a split or mask, which show the input, too."""
+        """Carry in all `ways` and keep what measures best; without what shows the input, too: a split or a mask."""
         with VideoFileSource(input_path, start_s=self._settings.start, end_s=self._settings.end) as source:
             numbers = survey.range_of(source)
         tries: dict[str, tuple[JobReport, CarryScore]] = {}
         settings = replace(self._settings, measure=True)
         tried = replace(settings, split=None, mask=None, invert_mask=False)
-        trial = KeyframeRun(tried, self._controls, check_stop=self._check_stop)
+        whole = replace(self._controls, paint=None)
+        trial = KeyframeRun(tried, whole, check_stop=self._check_stop)
         with tempfile.TemporaryDirectory(prefix="stylecast-", ignore_cleanup_errors=True) as folder:
             for name, style in ways.items():
                 path = Path(folder) / f"{name}{output_path.suffix}"
@@ -165,7 +166,7 @@ class KeyframeRun:
                 tries[name] = report, CarryScore(_warping_ratio(report), distance)
             best = min(tries, key=lambda name: tries[name][1].total)
             made = Path(folder) / f"{best}{output_path.suffix}"
-            if settings != tried:
+            if (settings, self._controls) != (tried, whole):
                 made.unlink()
                 run = KeyframeRun(settings, self._controls, check_stop=self._check_stop)
                 tries[best] = run._job(ways[best], input_path, made, _Trial(listener)), tries[best][1]

@@ -2,8 +2,8 @@
 
     thread "capture"    source -> newest slot
     thread "feed"       takes a frame as soon as the network has a worker free, its motion, and the noise out of it
-    pool "network"      stylise; engine.workers at once, results in order
-    thread "finish"     smooth, enlarge, colours, strength, split -> one slot for each consumer
+    pool "network"      stylise, find people; engine.workers at once, results in order
+    thread "finish"     smooth, enlarge, colours, strength, mask, split -> one slot for each consumer
 
 What comes too fast is dropped in the first slot, before it has cost anything; behind it at most one frame more than the
 network has workers is on its way, so that latency stays bounded whatever the load.
@@ -21,20 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .channel import Channel, channel_thread
-from .engine import Engine
 from .errors import InputError
 from .finish import enlarge_guided, finish
 from .frame_pace import FramePace
 from .governor import Governor
 from .input_motion import Look, MotionTracker
 from .live_frame import LiveFrame
+from .live_people import LivePeople
 from .live_settings import LiveControls
 from .live_source import CapturedFrame, LiveSource
 from .live_style import StyleView
 from .meters import LatencyMeter, RateMeter
 from .newest import NewestSlot
 from .noise_filter import NoiseFilter
-from .people_mask import PeopleMask, open_people_network
+from .people_mask import Found
 from .repeat import RepeatDetector
 from .smoother import FlowSmoother
 from .split import Split
@@ -53,22 +53,31 @@ _BLACK_SIZE = (1280, 720)
 class _OnItsWay:
     """A frame with the network, mirrored where that is asked for, and what finishes it.
 
-    `look` tells how it follows the one before it. `future` gives what the network made and the seconds it took; None
-    stands for a message that needs no network.
+    `look` tells how it follows the one before it. `future` gives what was made of it; None stands for a message that
+    needs no network.
     """
 
     rgb: NDArray[np.uint8]
     captured_s: float
     controls: LiveControls
     look: Look
-    future: "Future[tuple[Stylized, float]] | None"
+    future: "Future[_Made] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What the pool made of a frame in `seconds`: `people` where they are looked for, and their network is open."""
+
+    stylized: Stylized
+    people: Found | None
+    seconds: float
 
 
 class LiveLoop:
     """Runs `source` through the styles of `bank` and hands finished frames to `publish`, in the thread "finish".
 
-    `controls` may be replaced at any time. `error` is the first failure of a thread, which has ended the run;
-    `silence` says that no picture comes, as long as none does.
+    `controls` may be replaced at any time; `say` is told of what they ask for and cannot be had. `error` is the first
+    failure of a thread, which has ended the run; `silence` says that no picture comes, as long as none does.
     """
 
     def __init__(
@@ -79,7 +88,7 @@ class LiveLoop:
         *,
         controls: LiveControls,
         fps: int,
-        open_people_network: Callable[[], Engine] = open_people_network,
+        say: Callable[[str], None] = lambda fault: None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.controls = controls
@@ -104,9 +113,7 @@ class LiveLoop:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="network")
         self._stylized: Channel[_OnItsWay] = Channel(workers + 1)
         self._smoother = FlowSmoother()
-        self._open_people_network = open_people_network
-        self._people_network: Engine | None = None
-        self._people: PeopleMask | None = None
+        self._people = LivePeople(say)
         self._repeats = RepeatDetector()
         self._motion = MotionTracker()
         self._noise = NoiseFilter()
@@ -126,7 +133,7 @@ class LiveLoop:
     def start(self) -> None:
         _warm_up()
         if self.controls.paint is not None:
-            self._people_mask()  # what it lacks is told before the camera's picture is taken
+            self._people.open()
         for thread in self._threads:
             thread.start()
 
@@ -138,8 +145,7 @@ class LiveLoop:
             if thread.is_alive():
                 thread.join(_JOIN_TIMEOUT_S)
         self._pool.shutdown(wait=True, cancel_futures=True)
-        if self._people_network is not None:
-            self._people_network.close()
+        self._people.close()
 
     def _fail(self, error: BaseException) -> None:
         self.error = self.error or error
@@ -155,7 +161,7 @@ class LiveLoop:
     def _feed(self) -> None:
         pace = FramePace(self._fps)
         silent_since_s = self._clock()
-        made: tuple[Future[tuple[Stylized, float]], StyleView, LiveControls] | None = None
+        made: tuple[Future[_Made], StyleView, LiveControls] | None = None
         while not self.ended.is_set():
             if not self._free.acquire(timeout=_STEP_S):
                 continue
@@ -189,9 +195,10 @@ class LiveLoop:
             reused = made[0] if made is not None and is_repeat and made[1:] == (view, controls) else None
             pts_s = Fraction(frame.captured_s)
             seen, look = self._looked_at(rgb, pts_s, controls, view, is_repeat=reused is not None)
-            future = reused or self._pool.submit(self._stylize, seen, view, controls)
-            # What is made during a fade shows both styles and is of no use for a later frame.
-            made = (future, view, controls) if view.share(now_s) == 1 else None
+            future = reused or self._pool.submit(self._make, rgb, seen, view, controls)
+            # What is made during a fade, or while people cannot be found yet, is of no use for a later frame.
+            is_final = view.share(now_s) == 1 and (controls.paint is None or self._people.is_open)
+            made = (future, view, controls) if is_final else None
             self._stylized.put(_OnItsWay(rgb, frame.captured_s, controls, look, future))
 
     def _looked_at(
@@ -211,17 +218,18 @@ class LiveLoop:
             return content, look
         return self._noise.filter(content, look)
 
-    def _stylize(self, rgb: NDArray[np.uint8], view: StyleView, controls: LiveControls) -> tuple[Stylized, float]:
+    def _make(self, rgb: NDArray[np.uint8], seen: NDArray[np.uint8], view: StyleView, controls: LiveControls) -> _Made:
         started_s = self._clock()
-        made = view.stylize(rgb, strength=controls.strength, now_s=started_s)
-        return made, self._clock() - started_s
+        people = self._people.find(rgb) if controls.paint is not None else None
+        stylized = view.stylize(seen, strength=controls.strength, now_s=started_s)
+        return _Made(stylized, people, self._clock() - started_s)
 
     def _finish(self) -> None:
         for item in self._stylized:
             if item.future is None:
                 self._show(LiveFrame(item.rgb, item.rgb, item.captured_s, self.frames, is_message=True))
                 continue
-            made, network_s = item.future.result()
+            made = item.future.result()
             self._free.release()
             started_s = self._clock()
             output = self._finished(item, made)
@@ -230,28 +238,22 @@ class LiveLoop:
             self.latency.add(now_s - item.captured_s)
             self.shown.tick()
             self._bank.has_shown()
-            self._govern(max(network_s / self._workers, now_s - started_s), now_s)
+            self._govern(max(made.seconds / self._workers, now_s - started_s), now_s)
         self.ended.set()
 
-    def _finished(self, item: _OnItsWay, made: Stylized) -> NDArray[np.uint8]:
+    def _finished(self, item: _OnItsWay, made: _Made) -> NDArray[np.uint8]:
         height, width = item.rgb.shape[:2]
+        stylized = made.stylized
         self.frame_size = (width, height)
-        self.inference_size = (made.content.shape[1], made.content.shape[0])
-        smoothed = self._smoother.smooth(item.look, made.stylized, smoothing=item.controls.smoothing)
-        picture = finish(item.rgb, replace(made, stylized=smoothed), item.controls)
-        if item.controls.paint is not None:
-            picture = self._people_mask().mix(item.rgb, picture, item.controls, time_s=Fraction(item.captured_s))
+        self.inference_size = (stylized.content.shape[1], stylized.content.shape[0])
+        smoothed = self._smoother.smooth(item.look, stylized.stylized, smoothing=item.controls.smoothing)
+        picture = finish(item.rgb, replace(stylized, stylized=smoothed), item.controls)
+        if made.people is not None:
+            picture = self._people.mix(item.rgb, picture, made.people, item.look, item.controls)
         if item.controls.split is not None:
             picture = Split(item.controls.split).join(item.rgb, picture)
         self._last_output = picture
         return picture
-
-    def _people_mask(self) -> PeopleMask:
-        """Return the mask of people; its network is opened when it is first wanted."""
-        if self._people is None:
-            self._people_network = self._open_people_network()
-            self._people = PeopleMask(self._people_network)
-        return self._people
 
     def _show(self, frame: LiveFrame) -> None:
         self._publish(frame)

@@ -20,7 +20,6 @@ from .live_settings import LiveControls, LiveSettings
 from .live_source import LiveSource
 from .live_status import LiveStatus, SinkStatus
 from .microphone import Microphone
-from .people_mask import open_people_network
 from .picture import Picture
 from .recorder import RECORDING_DEPTH, Recorder
 from .style_bank import StyleBank
@@ -28,6 +27,7 @@ from .style_choice import StyleChoice
 
 RECORD_SINK = "record"
 _MICROPHONE = "microphone"
+_PEOPLE = "people"
 _LOST = "frames lost in a recording"
 
 
@@ -69,13 +69,19 @@ class LiveSession:
             self._hand_out,
             controls=controls,
             fps=settings.fps,
-            open_people_network=partial(open_people_network, engine=settings.engine, device=settings.device),
+            say=partial(self.say, _PEOPLE),
             clock=clock,
         )
 
     def __enter__(self) -> "LiveSession":
         self._bank.__enter__()
-        self._loop.start()
+        try:
+            self._loop.start()
+        except BaseException:
+            self._loop.stop()
+            self._bank.__exit__()
+            self._source.close()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -12,7 +11,9 @@ from .catalogue import WEIGHTS_FOLDER, Style
 from .engine import Engine, open_style
 from .errors import StyleError
 from .graph import PEOPLE
+from .input_motion import Look
 from .settings import PEOPLE_ONLY, Controls
+from .video_info import VideoInfo, turned_as_stored, upright
 
 CARD = WEIGHTS_FOLDER / "people" / "people.json"
 # The network sees about so many pixels, the shape of a frame kept; sides are multiples of what it halves.
@@ -29,82 +30,102 @@ NEARLY = 0.08
 # levels.
 MEMORY = 0.75
 CHANGE_MAX = 14.0
-# A scene that begins has nothing of the last: so many levels of mean change.
-CUT_CHANGE = 25.0
-GAP_MAX_S = Fraction(1)
 
 
-def open_people_network(*, engine: str = "auto", device: str = "auto") -> Engine:
+def open_people_network() -> Engine:
     """Open the network that finds people; its files are verified as those of styles are.
+
+    It runs on the processor whatever runs the style: it is small, and masks are mixed there.
 
     Raises:
         StyleError: it is missing or damaged.
-        UsageError, EngineError: the engine or device asked for cannot be used here.
+        EngineError: no engine can be used here.
+    """
+    return open_style(described_network(), device="cpu", contract=PEOPLE)
+
+
+def described_network() -> Style:
+    """Return the network as its card describes it, to be read like a style.
+
+    Raises:
+        StyleError: the card is missing or damaged.
     """
     try:
         card = json.loads(CARD.read_text(encoding="utf-8"))
         path = CARD.with_name(card["file"])
         network = Style("people", card["title"], path, card["sha256"], card["size_bytes"], card)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        network.variant("int8")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StyleError(f"the network that finds people cannot be read ({error}); reinstall stylecast") from error
-    return open_style(network, engine=engine, device=device, contract=PEOPLE)
+    return network
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the network saw of a frame, and its mask with what came from those before, float32 0..255."""
+class Found:
+    """What the network saw of a frame, (h, w, 3) uint8, and its mask, (h, w) float32 0..255: 255 is a person."""
 
-    rgb: NDArray[np.uint8]
+    seen: NDArray[np.uint8]
     mask: NDArray[np.float32]
-    time_s: Fraction
 
 
 class PeopleMask:
-    """Mixes painted pictures with their frames, in order of time: people are painted, or what is behind them.
+    """Mixes painted pictures with their frames: people are painted, or what is behind them.
 
-    With temporal smoothing, what `network` finds is smoothed over time where the frame does not change.
+    `info` tells how frames of a file are to be turned, and the shape of their pixels. Where a frame has not changed,
+    the mask of the one before has its part in it; what is to be hidden is hidden at once, and what is not, later.
     """
 
-    def __init__(self, network: Engine) -> None:
+    def __init__(self, network: Engine, info: VideoInfo | None = None) -> None:
         self._network = network
-        self._last: _Seen | None = None
+        self._info = info
+        self._last: Found | None = None
 
-    def mix(
-        self, frame: NDArray[np.uint8], painted: NDArray[np.uint8], controls: Controls, *, time_s: Fraction
-    ) -> NDArray[np.uint8]:
-        """Return a new picture, (H, W, 3) as both are, painted where `controls` want it.
+    def find(self, frame: NDArray[np.uint8]) -> Found:
+        """Find people in a frame (H, W, 3), by itself; any thread may call it.
 
         Raises:
             StyleError: the network cannot be run.
         """
-        size = (frame.shape[1], frame.shape[0])
-        seen = np.asarray(cv2.resize(frame, seen_size(size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        mask = self._network.infer(seen)[..., 0].astype(np.float32)
-        mask = self._steadied(seen, mask, time_s, is_smoothed=controls.smoothing > 0)
-        inside = along_edges(mask, frame)
+        info = self._info
+        pixel_aspect = float(info.sample_aspect_ratio or 1) if info is not None else 1.0
+        seen = as_seen(frame, pixel_aspect=pixel_aspect)
+        if info is None:
+            return Found(seen, self._network.infer(seen)[..., 0].astype(np.float32))
+        mask = turned_as_stored(self._network.infer(upright(seen, info))[..., 0], info)
+        return Found(seen, mask.astype(np.float32))
+
+    def mix(
+        self, frame: NDArray[np.uint8], painted: NDArray[np.uint8], found: Found, look: Look, controls: Controls
+    ) -> NDArray[np.uint8]:
+        """Return a new picture, (H, W, 3) as both are, painted where `controls` want it; frames come in order."""
+        paints_people = controls.paint == PEOPLE_ONLY
+        inside = along_edges(self._steadied(found, look, paints_people=paints_people), frame)
         outside = 1 - inside
-        weights = (inside, outside) if controls.paint == PEOPLE_ONLY else (outside, inside)
+        weights = (inside, outside) if paints_people else (outside, inside)
         return np.asarray(cv2.blendLinear(painted, frame, *weights), dtype=np.uint8)
 
-    def _steadied(
-        self, seen: NDArray[np.uint8], mask: NDArray[np.float32], time_s: Fraction, *, is_smoothed: bool
-    ) -> NDArray[np.float32]:
-        last = self._last
-        follows = last is not None and last.mask.shape == mask.shape and 0 < time_s - last.time_s <= GAP_MAX_S
-        if is_smoothed and last is not None and follows:
-            change = cv2.blur(np.asarray(cv2.absdiff(seen, last.rgb), dtype=np.float32).mean(axis=2), (5, 5))
-            if change.mean() < CUT_CHANGE:
-                kept = MEMORY * np.maximum(0, 1 - change / np.float32(CHANGE_MAX))
-                mask = mask + kept * (last.mask - mask)
-        self._last = _Seen(seen, mask, time_s)
+    def _steadied(self, found: Found, look: Look, *, paints_people: bool) -> NDArray[np.float32]:
+        last, mask = self._last, found.mask
+        if last is not None and look.motion is not None and last.mask.shape == mask.shape:
+            change = cv2.blur(np.asarray(cv2.absdiff(found.seen, last.seen), dtype=np.float32).mean(axis=2), (5, 5))
+            kept = MEMORY * np.maximum(0, 1 - change / np.float32(CHANGE_MAX))
+            steady = mask + kept * (last.mask - mask)
+            mask = np.maximum(mask, steady) if paints_people else np.minimum(mask, steady)
+        self._last = Found(found.seen, mask)
         return mask
 
 
-def seen_size(size: tuple[int, int]) -> tuple[int, int]:
-    """Return the width and height at which the network sees a frame of `size`."""
+def seen_size(size: tuple[float, float]) -> tuple[int, int]:
+    """Return the width and height at which the network sees a frame of `size`, in square pixels."""
     scale = (SEEN_PX / (size[0] * size[1])) ** 0.5
     width, height = (max(1, round(side * scale / SIDE_STEP_PX)) * SIDE_STEP_PX for side in size)
     return width, height
+
+
+def as_seen(frame: NDArray[np.uint8], *, pixel_aspect: float = 1.0) -> NDArray[np.uint8]:
+    """Return what the network sees of a frame (H, W, 3), uint8 RGB, whose pixels are `pixel_aspect` as wide as high."""
+    size = seen_size((frame.shape[1] * pixel_aspect, frame.shape[0]))
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def along_edges(mask: NDArray[np.float32], frame: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -124,9 +145,13 @@ def along_edges(mask: NDArray[np.float32], frame: NDArray[np.uint8]) -> NDArray[
     variance = cv2.blur(guide * guide, window) - mean_guide * mean_guide
     slope = covariance / (variance + EDGE_VARIANCE)
     offset = mean_wanted - slope * mean_guide
-    slopes, offsets = (
-        cv2.resize(cv2.blur(each, window), size, interpolation=cv2.INTER_LINEAR) for each in (slope, offset)
+    # The levels 255 * NEARLY and 255 * (1 - NEARLY) become 0 and 1.
+    gain = 1 / (255 * (1 - 2 * NEARLY))
+    levels, offsets = (
+        np.asarray(cv2.resize(cv2.blur(each, window), size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+        for each in (slope * np.float32(gain), offset * np.float32(gain) - np.float32(255 * NEARLY * gain))
     )
-    levels = slopes * grey + offsets
-    gain = np.float32(1 / (255 * (1 - 2 * NEARLY)))
-    return np.asarray(np.clip(levels * gain - np.float32(NEARLY / (1 - 2 * NEARLY)), 0, 1), dtype=np.float32)
+    # In place: a photograph of 40 megapixels takes 160 MB for each of these.
+    levels *= grey
+    levels += offsets
+    return np.clip(levels, 0, 1, out=levels)

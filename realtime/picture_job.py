@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine import Engine
+from .errors import StylizeError
 from .finish import finish
+from .input_motion import Look
 from .loaded_style import LoadedStyle, load_style
 from .output_file import require_not_read, require_paths, write_whole
 from .paint_mask import mask_path, still_mask
@@ -61,10 +62,14 @@ class PictureJobs:
         self._loaded: LoadedStyle = load_style(
             style, engine=settings.engine, device=settings.device, precision=settings.precision
         )
-        self._stylizer = self._loaded.stylizer(size_px=settings.size, shifts=settings.shifts)
         self._people: Engine | None = None
         if controls.paint is not None:
-            self._people = open_people_network(engine=settings.engine, device=settings.device)
+            try:
+                self._people = open_people_network()
+            except StylizeError:
+                self._loaded.close()
+                raise
+        self._stylizer = self._loaded.stylizer(size_px=settings.size, shifts=settings.shifts)
 
     def __enter__(self) -> "PictureJobs":
         return self
@@ -104,7 +109,8 @@ class PictureJobs:
         if mask is not None:
             stylized = mask.mix(picture.rgb, stylized)
         elif self._people is not None:
-            stylized = PeopleMask(self._people).mix(picture.rgb, stylized, self._controls, time_s=Fraction(0))
+            people = PeopleMask(self._people)
+            stylized = people.mix(picture.rgb, stylized, people.find(picture.rgb), Look(None), self._controls)
         if settings.split is not None:
             split = Split(settings.split)
             stylized = split.join(picture.rgb, stylized)

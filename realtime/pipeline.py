@@ -36,7 +36,7 @@ from .stylizer import Stylized
 _FINISHED_WAITING = 2
 _JOIN_TIMEOUT_S = 10.0
 STAGES = ("decode", "motion", "network", "smooth", "encode")
-Composer = Callable[[Frame, NDArray[np.uint8]], NDArray[np.uint8]]
+Composer = Callable[[Frame, Look, NDArray[np.uint8]], NDArray[np.uint8]]
 SmoothedListener = Callable[[Frame, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
@@ -45,7 +45,8 @@ class FilePipeline:
 
     `meters` holds a StageMeter for each of STAGES; `frames_reused` counts those that the network did not see.
     `on_smoothed` is called in the thread "smooth" with each frame, what the network made of it and that smoothed, both
-    at inference size; `compose` in the same thread with each frame and its finished picture, and makes what is written.
+    at inference size; `compose` in the same thread with each frame, how it follows the one before, and its finished
+    picture, and makes what is written.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class FilePipeline:
         sink: Sink,
         *,
         controls: Controls,
-        compose: Composer = lambda frame, picture: picture,
+        compose: Composer = lambda frame, look, picture: picture,
         on_smoothed: SmoothedListener = lambda frame, stylized, smoothed: None,
     ) -> None:
         self.meters = {name: StageMeter(name) for name in STAGES}
@@ -152,7 +153,7 @@ class FilePipeline:
             with self.meters["smooth"].measure():
                 smoothed = self._smoother.smooth(look, made.stylized, smoothing=self._controls.smoothing)
                 picture = finish(frame.rgb, replace(made, stylized=smoothed), self._controls)
-                picture = self._compose(frame, picture)
+                picture = self._compose(frame, look, picture)
             self._on_smoothed(frame, made.stylized, smoothed)
             self._finished.put(replace(frame, rgb=picture))
         self._finished.finish()

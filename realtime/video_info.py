@@ -93,17 +93,22 @@ def upright(stored: NDArray[np.uint8], info: VideoInfo) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.rot90(np.fliplr(stored) if mirrored else stored, quarters))
 
 
+def turned_as_stored(shown: NDArray[np.uint8], info: VideoInfo) -> NDArray[np.uint8]:
+    """Return a picture, (H, W) or (H, W, 3), turned as the video stores its own: the inverse of `upright`."""
+    mirrored, quarters = orientation(info.display_matrix)
+    turned = np.rot90(shown, -quarters)
+    return np.ascontiguousarray(np.fliplr(turned) if mirrored else turned)
+
+
 def as_stored(shown: NDArray[np.uint8], info: VideoInfo, *, name: str) -> NDArray[np.uint8]:
-    """Return a picture of a whole frame, (H, W) or (H, W, 3), turned as the video stores it: the inverse of `upright`.
+    """Return a picture of a whole frame, (H, W) or (H, W, 3), turned as the video stores it.
 
     It is of any size, with square pixels or those of the video; errors call it `name`.
 
     Raises:
         InputError: it has another shape than the frames.
     """
-    mirrored, quarters = orientation(info.display_matrix)
-    turned = np.rot90(shown, -quarters)
-    stored = np.ascontiguousarray(np.fliplr(turned) if mirrored else turned)
+    stored = turned_as_stored(shown, info)
     require_shape(stored, (info.width, info.height), name=name, pixel_aspect=info.sample_aspect_ratio)
     return stored
 

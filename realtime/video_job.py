@@ -14,8 +14,9 @@ from .container import FORMAT_OF_SUFFIX, output_format
 from .encoded_journal import EncodedJournal
 from .encoder import EncoderChoice, choose_encoder, default_codec, require_container
 from .engine import Engine
-from .errors import InputError, UsageError
+from .errors import InputError, StylizeError, UsageError
 from .frame import Frame
+from .input_motion import Look
 from .job_identity import job_identity
 from .job_report import JobListener, JobReport, JobStart, options_used, versions
 from .job_style import JobStyle, KeyframeStyle, NetworkStyle
@@ -91,7 +92,11 @@ class VideoJobs:
         )
         self._people: Engine | None = None
         if controls.paint is not None:
-            self._people = open_people_network(engine=settings.engine, device=settings.device)
+            try:
+                self._people = open_people_network()
+            except StylizeError:
+                self._style.close()
+                raise
         self._load_s = self._clock() - started_s
 
     def __enter__(self) -> "VideoJobs":
@@ -142,7 +147,7 @@ class VideoJobs:
             try:
                 split = Split.of(settings.split, source.info) if settings.split is not None else None
                 notes: list[str] = []
-                people = PeopleMask(self._people) if self._people is not None else None
+                people = PeopleMask(self._people, source.info) if self._people is not None else None
                 with (
                     self._open_mask(source, notes) as mask,
                     self._journal(input_path, output_path, encoder, listener) as journal,
@@ -157,11 +162,12 @@ class VideoJobs:
                     ) as sink,
                 ):
 
-                    def compose(frame: Frame, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+                    def compose(frame: Frame, look: Look, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
                         if mask is not None:
                             picture = mask.mix(frame.rgb, picture, time_s=frame.pts_s)
                         elif people is not None:
-                            picture = people.mix(frame.rgb, picture, self._controls, time_s=frame.pts_s)
+                            found = people.find(frame.rgb)
+                            picture = people.mix(frame.rgb, picture, found, look, self._controls)
                         return split.join(frame.rgb, picture) if split is not None else picture
 
                     opened = _OpenJob(source, painter, compose, sink, encoder, output_path, journal, notes, opened_s)

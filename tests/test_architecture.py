@@ -33,7 +33,7 @@ LAYERS = (
     ),
     ("painter", "clip_survey", "style_fit", "paint_mask", "people_mask", "video_still"),
     ("pipeline", "loaded_style", "smoothing_watch", "live_style", "live_fit", "paced_source",
-     "recorder", "virtual_camera"),
+     "live_people", "recorder", "virtual_camera"),
     ("style_bank", "keyframe_choice", "keyframe_carry"),
     ("job_style",),
     ("live_loop",),

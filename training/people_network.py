@@ -37,8 +37,8 @@ class PeopleNetwork(nn.Module):
 
     A U-Net (Ronneberger et al. 2015) on the small backbone (`distilled.py`), which stays as it is: to learn from two
     thousand photographs what people look like, from random weights, took more than they have (Dice's coefficient 0.7
-    after fifteen minutes). Departures: sums instead of concatenation, nothing learned
-    at the full resolution, and a mean over the whole picture, which tells how large people are in it. 1.4 GMAC at 176x96.
+    after fifteen minutes, which this has after two). Departures: sums instead of concatenation, nothing learned at the
+    full resolution, and a mean over the whole picture, which tells how large people are in it. 1.4 GMAC at 176x96.
     Height and width must be multiples of `SIZE_MULTIPLE`.
     """
 

@@ -8,7 +8,10 @@ import pytest
 from PIL import Image
 
 from realtime.cli_image import main as stylize_image
+from realtime.cli_video import main as stylize_video
+from realtime.errors import StyleError
 from realtime.live_settings import LiveControls
+from tests.live import until
 from tests.live_run import next_frame, session_of, source_of
 from tests.media import SIZE, Picture, read_frames, write_clip
 
@@ -63,9 +66,10 @@ def test_a_video_is_painted_where_people_are_or_are_not(
     assert all(_is_as_wanted(frame, paint, is_left=number < 5) for number, frame in enumerate(frames))
 
 
-def test_people_who_move_are_followed_at_once_when_smoothed(clip: Path, stylize: Stylize, invert_style: Path) -> None:
-    arguments = ["--paint", "background", "--smoothing", "1", *LOSSLESS_OUTPUT]
-    assert stylize(clip, "out.mp4", *arguments, style=invert_style) == 0
+def test_people_who_move_are_followed_at_once_when_smoothed(clip: Path, invert_style: Path) -> None:
+    options = ["--style", str(invert_style), "--engine", "onnxruntime", "--device", "cpu", "--progress", "none"]
+    arguments = [str(clip), "out.mp4", "--paint", "background", "--smoothing", "1", *LOSSLESS_OUTPUT]
+    assert stylize_video([*arguments, *options]) == 0
 
     frames = [frame.rgb for frame in read_frames(Path("out.mp4"))]
     assert _is(frames[4][:, : WIDTH // 2 - EDGE_PX], RED)
@@ -111,13 +115,14 @@ def test_what_cannot_be_done_is_one_line(
     assert not Path("out.mp4").exists()
 
 
-@pytest.mark.usefixtures("people_network", "engines")
-def test_what_is_painted_can_change_while_a_live_run_goes_on() -> None:
-    def scenes() -> Iterator[Picture]:
-        while True:
-            yield _scene()
+def _scenes() -> Iterator[Picture]:
+    while True:
+        yield _scene()
 
-    with session_of(source_of(scenes()), engine="onnxruntime", device="cpu") as session:
+
+@pytest.mark.usefixtures("people_network", "engines", "no_thread_is_left")
+def test_what_is_painted_can_change_while_a_live_run_goes_on() -> None:
+    with session_of(source_of(_scenes())) as session:
         slot = session.subscribe("test")
         for paint in ("people", "background"):
             session.controls = LiveControls(smoothing=0, paint=paint)
@@ -126,14 +131,25 @@ def test_what_is_painted_can_change_while_a_live_run_goes_on() -> None:
         next_frame(slot, lambda frame: _is(frame.output[:, : WIDTH // 2], _inverted(RED)))
 
 
-@pytest.mark.usefixtures("engines")
+@pytest.mark.usefixtures("engines", "no_thread_is_left")
 def test_a_live_run_that_lacks_the_network_does_not_begin(people_network: Path) -> None:
-    from realtime.errors import StyleError
+    (people_network / "people.onnx").write_bytes(b"another")
+    source = source_of()
 
+    with pytest.raises(StyleError, match="damaged"), session_of(source, controls=LiveControls(paint="people")):
+        pass
+
+    assert source.closed
+
+
+@pytest.mark.usefixtures("engines", "no_thread_is_left")
+def test_a_live_run_goes_on_wholly_painted_where_the_network_is_found_to_lack(people_network: Path) -> None:
     (people_network / "people.onnx").write_bytes(b"another")
 
-    with (
-        pytest.raises(StyleError, match="damaged"),
-        session_of(source_of(), controls=LiveControls(paint="people")),
-    ):
-        pass
+    with session_of(source_of(_scenes())) as session:
+        slot = session.subscribe("test")
+        session.controls = LiveControls(smoothing=0, paint="background")
+        until(lambda: session.status().message)
+
+        assert session.status().message.startswith("everything is painted: the weights of style people are damaged")
+        assert _is(next_frame(slot).output[:, : WIDTH // 2], _inverted(RED))

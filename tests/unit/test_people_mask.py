@@ -13,13 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from realtime.color import SDR_TAGS
 from realtime.errors import StyleError
+from realtime.input_motion import Look, Motion
 from realtime.people_mask import SEEN_PX, SIDE_STEP_PX, PeopleMask, along_edges, open_people_network, seen_size
 from realtime.settings import Controls
+from realtime.video_info import VideoInfo
 
 WIDTH, HEIGHT = 320, 180
 PEOPLE = Controls(paint="people")
 BACKGROUND = Controls(paint="background")
+NEW = Look(None)
+FOLLOWS = Look(Motion(np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8), np.zeros((1, 1, 2), np.float32)))
 
 
 class Network:
@@ -47,9 +52,14 @@ def _frame(edge_px: int = WIDTH // 2) -> NDArray[np.uint8]:
     return frame
 
 
-def _painted(mask: PeopleMask, frame: NDArray[np.uint8], controls: Controls = PEOPLE, *, at: int = 0) -> float:
-    """Return the share of the picture that is painted, at frame number `at` of 25 a second."""
-    mixed = mask.mix(frame, 255 - frame, controls, time_s=Fraction(at, 25))
+def _mixed(mask: PeopleMask, frame: NDArray[np.uint8], controls: Controls, look: Look = NEW) -> NDArray[np.uint8]:
+    """Return the frame, inverted where it is painted."""
+    return mask.mix(frame, 255 - frame, mask.find(frame), look, controls)
+
+
+def _painted(mask: PeopleMask, frame: NDArray[np.uint8], controls: Controls, look: Look) -> float:
+    """Return the share of the picture that is painted."""
+    mixed = _mixed(mask, frame, controls, look)
     return float((np.abs(mixed.astype(float) - frame) / np.abs(255 - 2.0 * frame)).mean())
 
 
@@ -67,7 +77,7 @@ def test_the_network_sees_the_shape_of_the_frame_at_one_cost(width: int, height:
 def test_people_are_painted_or_what_is_behind_them(controls: Controls, left: int, right: int) -> None:
     frame = _frame()
 
-    mixed = PeopleMask(Network(255)).mix(frame, 255 - frame, controls, time_s=Fraction(0))
+    mixed = _mixed(PeopleMask(Network(255)), frame, controls)
 
     assert (mixed[:, : WIDTH // 2 - 4] == left).all()
     assert (mixed[:, WIDTH // 2 + 4 :] == right).all()
@@ -90,28 +100,75 @@ def test_the_mask_ends_where_the_frame_has_its_edge() -> None:
 def test_pictures_of_any_size_are_mixed(width: int, height: int) -> None:
     frame = np.full((height, width, 3), 100, np.uint8)
 
-    mixed = PeopleMask(Network(255, half=False)).mix(frame, 255 - frame, PEOPLE, time_s=Fraction(0))
+    mixed = _mixed(PeopleMask(Network(255, half=False)), frame, PEOPLE)
 
     assert mixed.shape == frame.shape
     assert (mixed == 155).all()
 
 
-def _flicker(controls: Controls, *frames: NDArray[np.uint8], step: int = 1) -> float:
-    """Return by how much of the picture the painted share changes from frame to frame, after a while."""
-    mask = PeopleMask(Network(255, 155, half=False))
-    shares = [_painted(mask, frame, controls, at=number * step) for number, frame in zip(range(20), cycle(frames))]
+def _shares(
+    controls: Controls, levels: tuple[int, ...], *frames: NDArray[np.uint8], look: Look = FOLLOWS
+) -> list[float]:
+    """Return how much of each frame is painted where the network finds people everywhere, at these levels in turn."""
+    mask = PeopleMask(Network(*levels, half=False))
+    return [_painted(mask, frame, controls, look) for frame, _ in zip(cycle(frames), range(20), strict=False)]
+
+
+def _flicker(shares: list[float]) -> float:
     return float(np.abs(np.diff(shares[10:])).mean())
 
 
-def test_masks_are_steady_where_the_frame_stands_still() -> None:
+@pytest.mark.parametrize("controls", [PEOPLE, BACKGROUND])
+def test_masks_are_steady_where_the_frame_stands_still(controls: Controls) -> None:
     still, other = _frame(), 255 - _frame()
-    alone = _flicker(Controls(paint="people", smoothing=0), still)
+    alone = _flicker(_shares(controls, (255, 155), still, look=NEW))
 
-    assert alone == pytest.approx(100 / 255, abs=0.02)
-    assert _flicker(PEOPLE, still) < 0.4 * alone
-    # What has changed, is another scene, or was long ago says nothing of where people are now.
-    assert _flicker(PEOPLE, still, other) == pytest.approx(alone, abs=0.02)
-    assert _flicker(PEOPLE, still, step=60) == pytest.approx(alone, abs=0.02)
+    assert alone > 0.35
+    assert _flicker(_shares(controls, (255, 155), still)) < 0.4 * alone
+    # What has changed, or is another scene, says nothing of where people are now.
+    assert _flicker(_shares(controls, (255, 155), still, other)) == pytest.approx(alone, abs=0.02)
+
+
+@pytest.mark.parametrize(("controls", "levels"), [(PEOPLE, (0, 0, 0, 255)), (BACKGROUND, (255, 255, 255, 0))])
+def test_what_is_to_be_hidden_is_hidden_at_once(controls: Controls, levels: tuple[int, ...]) -> None:
+    shares = _shares(controls, levels, _frame())
+
+    assert shares[:3] == pytest.approx([0, 0, 0], abs=0.01)
+    assert shares[3] == pytest.approx(1, abs=0.01)
+    assert 0.5 < shares[4] < 1
+
+
+def test_people_are_shown_upright_and_in_their_shape_to_the_network() -> None:
+    """The video lies on its side and has pixels twice as wide as high; the network finds people in the upper half."""
+
+    class UpperHalf(Network):
+        def infer(self, rgb: NDArray[np.uint8], extra: Mapping[str, Any] | None = None) -> NDArray[Any]:
+            seen.append(rgb.shape[:2])
+            mask = np.zeros((*rgb.shape[:2], 1), np.uint8)
+            mask[: rgb.shape[0] // 2] = 255
+            return mask
+
+    seen: list[tuple[int, ...]] = []
+    quarter_left = (0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30)
+    info = VideoInfo(
+        width=WIDTH,
+        height=HEIGHT,
+        time_base=Fraction(1, 25),
+        frame_rate=Fraction(25),
+        constant_frame_rate=True,
+        sample_aspect_ratio=Fraction(2),
+        display_matrix=quarter_left,
+        color_tags=SDR_TAGS,
+    )
+    frame = np.full((HEIGHT, WIDTH, 3), 60, np.uint8)
+
+    mixed = _mixed(PeopleMask(UpperHalf(), info), frame, PEOPLE)
+
+    # Turned a quarter to the left, the right-hand side comes to be above.
+    assert (mixed[:, WIDTH // 2 + 20 :] == 195).all()
+    assert (mixed[:, : WIDTH // 2 - 20] == 60).all()
+    (height, width) = seen[0]
+    assert height / width == pytest.approx(2 * WIDTH / HEIGHT, rel=0.2)
 
 
 @pytest.mark.parametrize(
@@ -125,11 +182,11 @@ def test_masks_are_steady_where_the_frame_stands_still() -> None:
     ],
 )
 def test_a_network_that_is_not_the_described_one_is_not_loaded(damage: Any, words: str, people_network: Path) -> None:
-    open_people_network(engine="onnxruntime", device="cpu").close()
+    open_people_network().close()
     damage(people_network)
 
     with pytest.raises(StyleError, match=words) as failure:
-        open_people_network(engine="onnxruntime", device="cpu")
+        open_people_network()
 
     assert "\n" not in str(failure.value)
     assert "reinstall" in str(failure.value)

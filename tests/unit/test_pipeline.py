@@ -43,7 +43,7 @@ def _pipeline(
     engine: FakeEngine | None = None,
     smoother: FakeSmoother | None = None,
     controls: Controls | None = None,
-    compose: Composer = lambda frame, picture: picture,
+    compose: Composer = lambda frame, look, picture: picture,
 ) -> FilePipeline:
     engine = engine or FakeEngine()
     return FilePipeline(
@@ -56,7 +56,7 @@ def _pipeline(
     )
 
 
-def _wipe(frame: Frame, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _wipe(frame: Frame, look: Look, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return Split("wipe").join(frame.rgb, picture)
 
 
