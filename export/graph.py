@@ -3,6 +3,7 @@
 import io
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,11 @@ from torch import Tensor, nn
 from training.adain import SlimAdainNetwork
 from training.cyclegan import SlimGenerator
 from training.network import SIZE_MULTIPLE, SlimNetwork
-from training.people_network import PeopleNetwork
 
 OPSET = 18
 INPUT_NAME, OUTPUT_NAME = "frame", "stylized"
-# What training calls them in its metadata. The classic networks are references and are not exported.
-NETWORKS: dict[str, type[nn.Module]] = {
-    network.__name__: network for network in (SlimNetwork, SlimAdainNetwork, SlimGenerator, PeopleNetwork)
-}
+# What styles are made of. The classic networks are references and are not exported.
+STYLE_NETWORKS: tuple[type[nn.Module], ...] = (SlimNetwork, SlimAdainNetwork, SlimGenerator)
 EXAMPLE_SIDE_PX = 8 * SIZE_MULTIPLE
 
 
@@ -55,19 +53,20 @@ class _FrameNetwork(nn.Module):
         return self.network.forward_uint8(frames)  # type: ignore[operator, no-any-return]
 
 
-def load_network(path: Path) -> TrainedNetwork:
-    """Load what training saved (`network.safetensors`).
+def load_network(path: Path, expected: Sequence[type[nn.Module]] = STYLE_NETWORKS) -> TrainedNetwork:
+    """Load what training saved (`network.safetensors`), a network of one of the classes that are expected.
 
     Raises:
         ValueError: the file is of another kind of network.
     """
+    networks = {network.__name__: network for network in expected}
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     kind = metadata.get("network")
-    if kind not in NETWORKS:
-        raise ValueError(f"{path} holds a network of kind {kind!r}, expected {' or '.join(NETWORKS)}")
-    network = NETWORKS[kind]()
+    if kind not in networks:
+        raise ValueError(f"{path} holds a network of kind {kind!r}, expected {' or '.join(networks)}")
+    network = networks[kind]()
     network.load_state_dict(weights)
     network.eval()
     return TrainedNetwork(

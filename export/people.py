@@ -32,7 +32,7 @@ from export.verify import Case, verify
 from realtime.catalogue import MODEL_SUFFIX
 from realtime.engine import Engine, open_engine
 from realtime.graph import PEOPLE
-from realtime.people_mask import SIDE_STEP_PX, seen_size
+from realtime.people_mask import SIDE_STEP_PX, as_seen, seen_size
 from training.dataset_people import EMPTY_SHARE_MAX, masks_of
 from training.distill_card import ATTRIBUTION
 from training.people_network import PeopleNetwork
@@ -104,7 +104,7 @@ def _frames(photographs: Sequence[Path]) -> dict[tuple[int, int], Picture]:
 
 def _seen(photograph: Image.Image) -> Picture:
     """Return what the network sees of a photograph, (H, W, 3)."""
-    return np.asarray(photograph.resize(seen_size(photograph.size), Image.Resampling.BOX))
+    return as_seen(np.asarray(photograph))
 
 
 def _written(card: Path, precision: str, model: bytes) -> dict[str, Any]:
@@ -167,7 +167,9 @@ def main(arguments: list[str] | None = None) -> int:
         learned = without_excluded(photographs, options.held_out)
         held_out = masks_of(sorted({*photographs} - {*learned}), options.masks)
         calibration = evenly(learned, CALIBRATION_PICTURES)
-        card = publish(load_network(options.network), options.card, held_out=held_out, calibration=calibration)
+        card = publish(
+            load_network(options.network, (PeopleNetwork,)), options.card, held_out=held_out, calibration=calibration
+        )
     except (OSError, ValueError) as error:
         logging.error("export.people: %s", error)
         return 1

@@ -1,6 +1,6 @@
 """One small interface to what runs a network, and the choice of one: `open_style` and `open_engine`.
 
-An engine runs one graph of a contract of `graph.py`: a style, an any-style model or its encoder.
+An engine runs one graph of a contract of `graph.py`: a style, an any-style model, its encoder, or what finds people.
 """
 
 import sys

@@ -215,7 +215,7 @@ class LiveSession:
 
     @property
     def recorded(self) -> Path | None:
-        """The last recording that has ended, by itself or not, and left something to play."""
+        """The last recording that has ended, by itself or not, and left more than one picture."""
         return self._recorded
 
     @property
@@ -254,10 +254,9 @@ class LiveSession:
         self._ended(recorder)
 
     def _ended(self, recorder: Recorder) -> Path | None:
-        if not recorder.path.exists():
-            return None
-        self._recorded = recorder.path
-        return recorder.path
+        if recorder.seconds > 0:
+            self._recorded = recorder.path
+        return recorder.path if recorder.path.exists() else None
 
     def snapshot(self) -> LiveFrame | None:
         """Return the newest frame, None before the first."""

@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
 from training.photograph import load_picture, random_crop, to_tensor
-from training.readable import ReadableFiles
+from training.readable import ReadableFiles, UnreadableFileError
 
 # A photograph with a smaller share of people lends its background to others.
 EMPTY_SHARE_MAX = 0.01
@@ -22,6 +22,8 @@ POOR_SHARE = 0.3
 BLUR_MAX = 2.5
 # Photographs are kept at so many sides of a crop.
 KEPT_SIDES = 2
+# A mask is as wide to its height as its photograph, but for rounding.
+ASPECT_TOLERANCE = 0.02
 # People fill a picture or stand far away in it.
 CROP_SHARE_MIN = 0.5
 
@@ -101,7 +103,10 @@ def _read(photograph: Path, mask: Path, *, side_px: int) -> tuple[Image.Image, I
     if shrink < 1:
         size = (round(picture.width * shrink), round(picture.height * shrink))
         picture = picture.resize(size, Image.Resampling.BOX)
-    return picture, load_picture(mask).convert("L").resize(picture.size, Image.Resampling.BILINEAR)
+    levels = load_picture(mask).convert("L")
+    if abs(levels.width / levels.height / (picture.width / picture.height) - 1) > ASPECT_TOLERANCE:
+        raise UnreadableFileError(f"{mask} has another shape than {photograph}")
+    return picture, levels.resize(picture.size, Image.Resampling.BILINEAR)
 
 
 def _share(mask: Image.Image) -> float:

@@ -20,6 +20,8 @@ EMPTY_SHARE_MAX = 0.01
 
 
 def main() -> int:
+    if len(sys.argv) != 3:
+        sys.exit("people_masks: expected two folders, PHOTOGRAPHS and MASKS")
     source, target = map(Path, sys.argv[1:])
     target.mkdir(parents=True, exist_ok=True)
     solutions = mediapipe.solutions

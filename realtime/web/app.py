@@ -246,10 +246,10 @@ class PageApp:
         return self._changed()
 
     async def _recording(self, _: Request) -> Response:
-        path = self._session.recorded
+        path = self._recordings.finished
         if path is None or not path.is_file():
             raise HTTPException(404, "there is no recording")
-        return FileResponse(path, filename=path.name)
+        return FileResponse(path, media_type="video/mp4", filename=path.name)
 
     async def _offer(self, request: Request) -> Response:
         self._offers.take()

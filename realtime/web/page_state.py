@@ -59,7 +59,7 @@ class PageState:
 
     def _facts(self) -> dict[str, Any]:
         status = self._session.status()
-        finished = self._session.recorded
+        finished = self._recordings.finished
         return {
             "controls": control_values(self._session.controls),
             "style": status.wanted_style,

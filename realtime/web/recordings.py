@@ -17,6 +17,12 @@ class Recordings:
         self._folder = folder
 
     @property
+    def finished(self) -> Path | None:
+        """The last recording that has ended, if it lies in the folder: others are nothing to the page."""
+        recorded = self._session.recorded
+        return recorded if recorded is not None and recorded.parent == self._folder else None
+
+    @property
     def are_possible(self) -> bool:
         return self._folder is not None
 

@@ -74,10 +74,18 @@ def _stopping(after: int) -> Callable[[], None]:
     return check
 
 
-def _run(source: Path, output: Path, style: Path, *, stop_after: int | None = None, **options: Any) -> Any:
+def _run(
+    source: Path,
+    output: Path,
+    style: Path,
+    *,
+    stop_after: int | None = None,
+    controls: Controls = Controls(),  # noqa: B008 - frozen
+    **options: Any,
+) -> Any:
     settings = Settings(**{**OPTIONS, **options})
     check = _stopping(stop_after) if stop_after is not None else lambda: None
-    with VideoJobs(choose_style((str(style),)), settings, Controls(), check_stop=check) as jobs:
+    with VideoJobs(choose_style((str(style),)), settings, controls, check_stop=check) as jobs:
         return jobs.run(source, output, NoProgress())
 
 
@@ -109,6 +117,22 @@ def test_a_job_that_was_stopped_twice_ends_as_one_that_was_not(
         assert [stream.packets for stream in streams_of(made, kind)] == [
             stream.packets for stream in streams_of(whole, kind)
         ]
+
+
+def test_masks_of_people_are_steadied_on_from_what_was_made(
+    clip: Path, tmp_path: Path, invert_style: Path, people_network: Path
+) -> None:
+    whole, made = tmp_path / "whole.mp4", tmp_path / "made.mp4"
+    controls = Controls(paint="people")
+    _run(clip, whole, invert_style, controls=controls)
+
+    with pytest.raises(KeyboardInterrupt):
+        _run(clip, made, invert_style, stop_after=STOPPED_AT, controls=controls, resume=True)
+    report = _run(clip, made, invert_style, controls=controls, resume=True)
+
+    assert report.frames_before > 0
+    pairs = zip(read_frames(made), read_frames(whole), strict=True)
+    assert max(np.abs(one.rgb.astype(int) - other.rgb).max() for one, other in pairs) <= 1
 
 
 @pytest.mark.parametrize(
