@@ -1,7 +1,8 @@
 """What the graphs that engines run take and give: the contract between `export` and the runtime.
 
-Every graph takes one picture, uint8 (1, H, W, 3) RGB, at any height and width that is a multiple of `SIZE_MULTIPLE` and
-at least `SIZE_MIN_PX`, or of 16 where people are found; its input may have any name. Other inputs are float32 and go by the names given here.
+Every graph takes one picture, uint8 (1, H, W, 3) RGB, at any height and width that is a multiple of `SIZE_MULTIPLE` (of
+16 where people are found) and at least `SIZE_MIN_PX`; its input may have any name. Other inputs are float32 and go by
+the names given here.
 """
 
 from collections.abc import Mapping, Sequence
