@@ -22,10 +22,10 @@ SIDE_STEP_PX = 16
 # Masks are drawn along the edges of the frame at this short side, and enlarged from there.
 EDGES_PX = 270
 # Of the guided filter (He et al. 2013): its window, and the variance of luminance (grey levels squared) of an edge.
-WINDOW_PX = 13
+WINDOW_PX = 9
 EDGE_VARIANCE = 60.0
-# What is so near to 0 or 1 counts as that: neither shines through the other.
-NEARLY = 0.08
+# What is so near to 0 or 1 counts as that: neither shines through the other, nor does what the network is unsure of.
+NEARLY = 0.25
 # So much of a mask is that of the frame before where the frame has not changed, and nothing where it has by so many
 # levels.
 MEMORY = 0.75
@@ -54,8 +54,7 @@ def described_network() -> Style:
         card = json.loads(CARD.read_text(encoding="utf-8"))
         path = CARD.with_name(card["file"])
         network = Style("people", card["title"], path, card["sha256"], card["size_bytes"], card)
-        network.variant("int8")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StyleError(f"the network that finds people cannot be read ({error}); reinstall stylecast") from error
     return network
 
