@@ -1,7 +1,7 @@
 """The file pipeline: decode, network, smoothing and encoding overlap; no frame is dropped and none overtakes another.
 
     thread "decode"     source -> frame, is it a repeat? motion, less noise -+
-    pool "network"              paint (painter.workers at once, results in order)
+    pool "network"              find people, paint (painter.workers at once, results in order)
     thread "smooth"                     smooth, finish, compose -----+
     calling thread                                                   sink.write, on_frame
 
@@ -25,6 +25,7 @@ from .input_motion import Look, MotionTracker
 from .meters import StageMeter
 from .noise_filter import NoiseFilter
 from .painter import Painter
+from .people_mask import Found
 from .repeat import RepeatDetector
 from .settings import Controls
 from .sink import Sink
@@ -36,7 +37,9 @@ from .stylizer import Stylized
 _FINISHED_WAITING = 2
 _JOIN_TIMEOUT_S = 10.0
 STAGES = ("decode", "motion", "network", "smooth", "encode")
-Composer = Callable[[Frame, Look, NDArray[np.uint8]], NDArray[np.uint8]]
+Composer = Callable[[Frame, Look, Found | None, NDArray[np.uint8]], NDArray[np.uint8]]
+# What was made of a frame, and who was found in it.
+_Made = tuple[Stylized, Found | None]
 SmoothedListener = Callable[[Frame, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
@@ -45,8 +48,8 @@ class FilePipeline:
 
     `meters` holds a StageMeter for each of STAGES; `frames_reused` counts those that the network did not see.
     `on_smoothed` is called in the thread "smooth" with each frame, what the network made of it and that smoothed, both
-    at inference size; `compose` in the same thread with each frame, how it follows the one before, and its finished
-    picture, and makes what is written.
+    at inference size; `compose` in the same thread with each frame, how it follows the one before, what `find_people`
+    found in it, and its finished picture, and makes what is written. `find_people` is called in the pool, in no order.
     """
 
     def __init__(
@@ -57,7 +60,8 @@ class FilePipeline:
         sink: Sink,
         *,
         controls: Controls,
-        compose: Composer = lambda frame, look, picture: picture,
+        compose: Composer = lambda frame, look, found, picture: picture,
+        find_people: Callable[[NDArray[np.uint8]], Found] | None = None,
         on_smoothed: SmoothedListener = lambda frame, stylized, smoothed: None,
     ) -> None:
         self.meters = {name: StageMeter(name) for name in STAGES}
@@ -67,6 +71,7 @@ class FilePipeline:
         self._sink = sink
         self._controls = controls
         self._compose = compose
+        self._find_people = find_people
         self._on_smoothed = on_smoothed
         self._repeats = RepeatDetector()
         self._motion = MotionTracker()
@@ -74,7 +79,7 @@ class FilePipeline:
         self.frames_reused = 0
         self._pool = ThreadPoolExecutor(painter.workers, thread_name_prefix="network")
         # One frame more than there are workers, so that none waits for the decoder.
-        self._stylized: Channel[tuple[Frame, Look, Future[Stylized]]] = Channel(painter.workers + 1)
+        self._stylized: Channel[tuple[Frame, Look, Future[_Made]]] = Channel(painter.workers + 1)
         self._finished: Channel[Frame] = Channel(_FINISHED_WAITING)
         self._errors: list[BaseException] = []
 
@@ -115,7 +120,7 @@ class FilePipeline:
 
     def _decode(self) -> None:
         frames = iter(self._source)
-        made: Future[Stylized] | None = None
+        made: Future[_Made] | None = None
         while True:
             with self.meters["decode"].measure():
                 frame = next(frames, None)
@@ -143,17 +148,18 @@ class FilePipeline:
             rgb, look = self._noise.filter(frame.rgb, look)
             return replace(frame, rgb=rgb), look
 
-    def _paint(self, frame: Frame) -> Stylized:
+    def _paint(self, frame: Frame) -> _Made:
         with self.meters["network"].measure():
-            return self._painter.paint(frame)
+            found = self._find_people(frame.rgb) if self._find_people is not None else None
+            return self._painter.paint(frame), found
 
     def _smooth(self) -> None:
         for frame, look, future in self._stylized:
-            made = future.result()
+            made, found = future.result()
             with self.meters["smooth"].measure():
                 smoothed = self._smoother.smooth(look, made.stylized, smoothing=self._controls.smoothing)
                 picture = finish(frame.rgb, replace(made, stylized=smoothed), self._controls)
-                picture = self._compose(frame, look, picture)
+                picture = self._compose(frame, look, found, picture)
             self._on_smoothed(frame, made.stylized, smoothed)
             self._finished.put(replace(frame, rgb=picture))
         self._finished.finish()

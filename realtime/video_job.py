@@ -24,7 +24,7 @@ from .meters import peak_memory_mb
 from .output_file import require_not_read, require_paths
 from .paint_mask import PaintMask, mask_path, video_mask
 from .painter import Painter
-from .people_mask import PeopleMask, open_people_network
+from .people_mask import Found, PeopleMask, open_people_network
 from .pipeline import STAGES, Composer, FilePipeline
 from .settings import Controls, Settings, require_range
 from .smoother import FlowSmoother
@@ -48,6 +48,7 @@ class _OpenJob:
     source: VideoFileSource
     painter: Painter
     compose: Composer
+    people: PeopleMask | None
     sink: VideoFileSink
     encoder: EncoderChoice
     output_path: Path
@@ -162,15 +163,18 @@ class VideoJobs:
                     ) as sink,
                 ):
 
-                    def compose(frame: Frame, look: Look, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+                    def compose(
+                        frame: Frame, look: Look, found: Found | None, picture: NDArray[np.uint8]
+                    ) -> NDArray[np.uint8]:
                         if mask is not None:
                             picture = mask.mix(frame.rgb, picture, time_s=frame.pts_s)
-                        elif people is not None:
-                            found = people.find(frame.rgb)
+                        elif people is not None and found is not None:
                             picture = people.mix(frame.rgb, picture, found, look, self._controls)
                         return split.join(frame.rgb, picture) if split is not None else picture
 
-                    opened = _OpenJob(source, painter, compose, sink, encoder, output_path, journal, notes, opened_s)
+                    opened = _OpenJob(
+                        source, painter, compose, people, sink, encoder, output_path, journal, notes, opened_s
+                    )
                     return self._run_pipeline(opened, listener)
             finally:
                 copier.close()
@@ -208,6 +212,7 @@ class VideoJobs:
             job.sink,
             controls=controls,
             compose=job.compose,
+            find_people=job.people.find if job.people is not None else None,
             on_smoothed=watch.see,
         )
         journal = job.journal

@@ -92,7 +92,7 @@ def test_the_mask_ends_where_the_frame_has_its_edge() -> None:
     mask, without_edge = (along_edges(coarse, frame) for frame in (_frame(edge_px), np.full_like(_frame(), 90)))
 
     assert mask.shape == (HEIGHT, WIDTH)
-    assert np.argmax(mask[0] < 0.5) == edge_px
+    assert edge_px - 1 <= np.argmax(mask[0] < 0.5) <= edge_px
     assert np.argmax(without_edge[0] < 0.5) == WIDTH // 2
 
 
@@ -198,6 +198,6 @@ def test_the_card_of_the_shipped_network_tells_what_it_was_taught_by() -> None:
     card = json.loads(CARD.read_text(encoding="utf-8"))
 
     assert "MediaPipe" in card["teacher"]
-    assert card["scores"]["intersection_over_union"] > 0.6
-    assert card["scores"]["white_where_nobody"] < 0.1
+    assert card["scores"]["intersection_over_union"] > 0.7
+    assert card["scores"]["white_where_nobody"] < 0.15
     open_people_network().close()

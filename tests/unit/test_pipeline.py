@@ -14,6 +14,7 @@ from realtime.errors import InputError, OutputError, StylizeError
 from realtime.frame import Frame
 from realtime.input_motion import Look
 from realtime.painter import NetworkPainter
+from realtime.people_mask import Found
 from realtime.pipeline import STAGES, Composer, FilePipeline
 from realtime.settings import Controls
 from realtime.split import Split
@@ -43,7 +44,7 @@ def _pipeline(
     engine: FakeEngine | None = None,
     smoother: FakeSmoother | None = None,
     controls: Controls | None = None,
-    compose: Composer = lambda frame, look, picture: picture,
+    compose: Composer = lambda frame, look, found, picture: picture,
 ) -> FilePipeline:
     engine = engine or FakeEngine()
     return FilePipeline(
@@ -56,7 +57,7 @@ def _pipeline(
     )
 
 
-def _wipe(frame: Frame, look: Look, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _wipe(frame: Frame, look: Look, found: Found | None, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return Split("wipe").join(frame.rgb, picture)
 
 
