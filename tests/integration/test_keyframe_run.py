@@ -283,7 +283,7 @@ def test_auto_judges_what_is_painted_and_not_the_input_beside_it(clip: Path, key
     mask, report = tmp_path / "mask.png", tmp_path / "report.json"
     Image.new("L", SIZE).save(mask)
     notes = []
-    for shown in ([], ["--mask", str(mask), "--invert-mask"], ["--paint", "people"], ["--split", "side"]):
+    for shown in ([], ["--mask", str(mask), "--invert-mask"], ["--paint", "people", "--split", "side"]):
         arguments = ["--keyframes", str(keyframes), *AUTO_OPTIONS, "--report", str(report), "--overwrite", *shown]
         assert main([str(clip), str(tmp_path / "out.mp4"), *arguments, *OPTIONS]) == 0
         notes.append(json.loads(report.read_text(encoding="utf-8"))["notes"][-1])

@@ -11,7 +11,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install stylecast[train]")
 
-from export.people import fold_batch_norm, overlap  # noqa: E402
+from export.people import SIZES, fold_batch_norm, overlap  # noqa: E402
 from export.people import main as publish  # noqa: E402
 from realtime import people_mask  # noqa: E402
 from realtime.engine import open_engine  # noqa: E402
@@ -171,6 +171,7 @@ def test_the_commands_train_and_publish_a_network_that_runs(
     common += ["--held-out", tmp_path / "held-out.txt"]
     run, card = tmp_path / "run", tmp_path / "new" / "people.json"
     hardware = ["--device", "cpu", "--precision", "fp32"]
+    monkeypatch.setattr("export.people.SIZES", SIZES[:1])  # the others take seconds
 
     assert train([*map(str, [tmp_path / "tiny.toml", *common, "--run", run, *hardware])]) == 0
     assert publish([*map(str, [run / "network.safetensors", card, *common])]) == 0

@@ -7,9 +7,10 @@ import pytest
 import training
 from training.recipe import FeedForwardRecipe, load_recipe
 
-# Those of styles; the one of the small backbone is read in test_distill.py.
+# Those of styles; the others are read in test_distill.py and test_people.py.
+OTHERS = {"small-backbone", "people"}
 RECIPES = sorted(
-    path for path in (Path(training.__file__).parent / "recipes").glob("*.toml") if not path.stem.endswith("-backbone")
+    path for path in (Path(training.__file__).parent / "recipes").glob("*.toml") if path.stem not in OTHERS
 )
 REQUIRED = {
     "name": "x",
