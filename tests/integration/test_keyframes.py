@@ -15,12 +15,11 @@ from PIL import Image
 from realtime import job_style
 from realtime.cli_video import main
 from realtime.clip_survey import ClipSurvey
-from realtime.color import SDR_TAGS
 from realtime.errors import InputError
 from realtime.keyframe_folder import find_keyframes, read_keyframe
 from realtime.temporal_metric import TemporalMeter
-from realtime.video_info import VideoInfo, upright
-from tests.media import MediaWriter, read_frames, streams_of, times, write_clip
+from realtime.video_info import upright
+from tests.media import MediaWriter, lying_video, read_frames, streams_of, times, write_clip
 
 SIZE = (160, 112)
 FRAMES = 13
@@ -196,17 +195,7 @@ def test_a_key_frame_shows_what_players_show(tmp_path: Path) -> None:
     """The video is stored lying on its side and with pixels twice as wide as high, the key frame is upright."""
     stored = np.zeros((48, 64, 3), np.uint8)
     stored[:24, :32] = (250, 0, 0)
-    quarter_left = (0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30)
-    info = VideoInfo(
-        width=64,
-        height=48,
-        time_base=Fraction(1, 25),
-        frame_rate=Fraction(25),
-        constant_frame_rate=True,
-        sample_aspect_ratio=Fraction(2),
-        display_matrix=quarter_left,
-        color_tags=SDR_TAGS,
-    )
+    info = lying_video((64, 48), pixel_aspect=Fraction(2))
     shown = upright(cv2.resize(stored, (128, 48), interpolation=cv2.INTER_NEAREST), info)
     Image.fromarray(shown).save(tmp_path / "0.png")
 

@@ -15,11 +15,9 @@ from PIL import Image
 
 from realtime.cli_image import main as stylize_image
 from realtime.cli_video import main as stylize_video
-from realtime.color import SDR_TAGS
 from realtime.paint_mask import PaintMask, video_mask
 from realtime.settings import Settings
-from realtime.video_info import VideoInfo
-from tests.media import SIZE, Picture, read_frames, write_clip
+from tests.media import SIZE, Picture, lying_video, read_frames, write_clip
 
 Stylize = Callable[..., int]
 WIDTH, HEIGHT = SIZE
@@ -165,17 +163,7 @@ def test_a_picture_is_painted_where_its_mask_is_opaque(tmp_path: Path, invert_st
 
 def test_a_mask_is_turned_as_the_video_stores_its_frames(tmp_path: Path) -> None:
     """The video is stored lying on its side; of its mask the upper half is white."""
-    quarter_left = (0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30)
-    info = VideoInfo(
-        width=WIDTH,
-        height=HEIGHT,
-        time_base=Fraction(1, 25),
-        frame_rate=Fraction(25),
-        constant_frame_rate=True,
-        sample_aspect_ratio=None,
-        display_matrix=quarter_left,
-        color_tags=SDR_TAGS,
-    )
+    info = lying_video(SIZE)
     upper = np.zeros((WIDTH, HEIGHT), np.uint8)
     upper[:HALF] = 255
     Image.fromarray(upper).save(tmp_path / "mask.png")

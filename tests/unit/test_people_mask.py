@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from realtime.color import SDR_TAGS
 from realtime.errors import StyleError
 from realtime.input_motion import Look, Motion
 from realtime.people_mask import SEEN_PX, SIDE_STEP_PX, PeopleMask, along_edges, open_people_network, seen_size
 from realtime.settings import Controls
-from realtime.video_info import VideoInfo
+from tests.media import lying_video
 
 WIDTH, HEIGHT = 320, 180
 PEOPLE = Controls(paint="people")
@@ -149,17 +148,7 @@ def test_people_are_shown_upright_and_in_their_shape_to_the_network() -> None:
             return mask
 
     seen: list[tuple[int, ...]] = []
-    quarter_left = (0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30)
-    info = VideoInfo(
-        width=WIDTH,
-        height=HEIGHT,
-        time_base=Fraction(1, 25),
-        frame_rate=Fraction(25),
-        constant_frame_rate=True,
-        sample_aspect_ratio=Fraction(2),
-        display_matrix=quarter_left,
-        color_tags=SDR_TAGS,
-    )
+    info = lying_video((WIDTH, HEIGHT), pixel_aspect=Fraction(2))
     frame = np.full((HEIGHT, WIDTH, 3), 60, np.uint8)
 
     mixed = _mixed(PeopleMask(UpperHalf(), info), frame, PEOPLE)
