@@ -85,9 +85,21 @@ def _luminance(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _regression_gain(content: NDArray[np.uint8], stylized: NDArray[np.uint8]) -> NDArray[np.float32]:
-    window = (GAIN_WINDOW_PX, GAIN_WINDOW_PX)
     x, y = content.astype(np.float32), stylized.astype(np.float32)
+    slope, _, _ = local_regression(x, y, window_px=GAIN_WINDOW_PX, flat_variance=FLAT_VARIANCE)
+    return np.asarray(np.clip(slope, 0, GAIN_MAX), dtype=np.float32)
+
+
+def local_regression(
+    x: NDArray[np.float32], y: NDArray[np.float32], *, window_px: int, flat_variance: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return the slope of `y` on `x` in a window about each pixel (He et al. 2013, eq. 5), and the means of both there.
+
+    Where the variance of `x` is less than `flat_variance`, the slope tends to 0.
+    """
+    window = (window_px, window_px)
     mean_x, mean_y = cv2.blur(x, window), cv2.blur(y, window)
     covariance = cv2.blur(x * y, window) - mean_x * mean_y
     variance = cv2.blur(x * x, window) - mean_x * mean_x
-    return np.asarray(np.clip(covariance / (variance + FLAT_VARIANCE), 0, GAIN_MAX), dtype=np.float32)
+    slope = np.asarray(covariance / (variance + flat_variance), dtype=np.float32)
+    return slope, np.asarray(mean_x, dtype=np.float32), np.asarray(mean_y, dtype=np.float32)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .catalogue import WEIGHTS_FOLDER, Style
 from .engine import Engine, open_style
 from .errors import StyleError
+from .finish import local_regression
 from .graph import PEOPLE
 from .input_motion import Look
 from .settings import PEOPLE_ONLY, Controls
@@ -138,16 +139,14 @@ def along_edges(mask: NDArray[np.float32], frame: NDArray[np.uint8]) -> NDArray[
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     guide = np.asarray(cv2.resize(grey, small_size, interpolation=cv2.INTER_AREA), dtype=np.float32)
     wanted = np.asarray(cv2.resize(mask, small_size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-    window = (WINDOW_PX, WINDOW_PX)
-    mean_guide, mean_wanted = cv2.blur(guide, window), cv2.blur(wanted, window)
-    covariance = cv2.blur(guide * wanted, window) - mean_guide * mean_wanted
-    variance = cv2.blur(guide * guide, window) - mean_guide * mean_guide
-    slope = covariance / (variance + EDGE_VARIANCE)
+    slope, mean_guide, mean_wanted = local_regression(guide, wanted, window_px=WINDOW_PX, flat_variance=EDGE_VARIANCE)
     offset = mean_wanted - slope * mean_guide
     # The levels 255 * NEARLY and 255 * (1 - NEARLY) become 0 and 1.
     gain = 1 / (255 * (1 - 2 * NEARLY))
     levels, offsets = (
-        np.asarray(cv2.resize(cv2.blur(each, window), size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+        np.asarray(
+            cv2.resize(cv2.blur(each, (WINDOW_PX, WINDOW_PX)), size, interpolation=cv2.INTER_LINEAR), dtype=np.float32
+        )
         for each in (slope * np.float32(gain), offset * np.float32(gain) - np.float32(255 * NEARLY * gain))
     )
     # In place: a photograph of 40 megapixels takes 160 MB for each of these.
