@@ -5,7 +5,6 @@ python -m export.people runs/people/network.safetensors weights/people/people.js
 """
 
 import argparse
-import hashlib
 import json
 import logging
 import statistics
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -35,6 +33,7 @@ from training.dataset_people import EMPTY_SHARE_MAX, masks_of
 from training.distill_card import ATTRIBUTION
 from training.people_network import PeopleNetwork
 from training.photograph import evenly, list_pictures, load_picture, without_excluded
+from training.shipped_backbone import write_with_card
 
 # It holds the small backbone, which derives from VGG19's weights.
 LICENCE = "CC-BY-4.0"
@@ -49,7 +48,7 @@ Picture = NDArray[np.uint8]
 def publish(
     trained: TrainedNetwork, card: Path, *, held_out: dict[Path, Path], calibration: Sequence[Path]
 ) -> dict[str, Any]:
-    """Write the graph beside `card`, and the card; returns what that says.
+    """Write the graph beside `card`, and the card; returns what that says of the network.
 
     It is quantised: VGG19's features make it slow and large, and masks overlap as well. `held_out` are photographs that
     it was not trained on and their masks; `calibration` are any photographs.
@@ -62,11 +61,7 @@ def publish(
     with closing(open_engine(model, engine="openvino", device="cpu", contract=PEOPLE)) as engine:
         milliseconds = {engine.description: round(time_ms(engine, SIZES[0]), 1)}
         scores = overlap(engine.infer, held_out)
-    path = card.with_suffix(MODEL_SUFFIX)
-    described = {
-        "file": path.name,
-        "size_bytes": len(model),
-        "sha256": hashlib.sha256(model).hexdigest(),
+    facts = {
         "title": trained.recipe["title"],
         "licence": LICENCE,
         "attribution": ATTRIBUTION,
@@ -84,10 +79,8 @@ def publish(
         },
         "milliseconds": {"size": "x".join(map(str, SIZES[0])), "hardware": processor(), **milliseconds},
     }
-    card.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model)
-    card.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    return described
+    write_with_card(model, card.with_suffix(MODEL_SUFFIX), card, facts)
+    return facts
 
 
 def _frames(photographs: Sequence[Path]) -> dict[tuple[int, int], Picture]:
@@ -148,7 +141,6 @@ def main(arguments: list[str] | None = None) -> int:
     add("--held-out", type=Path, required=True, metavar="FILE", help="names of those that it was not trained on")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
-    torch.manual_seed(0)
     try:
         photographs = list_pictures(options.photographs)
         learned = without_excluded(photographs, options.held_out)

@@ -19,14 +19,14 @@ from training.backbone import Backbone
 from training.dataset_distill import DistillDataset
 from training.distill_card import publish
 from training.distilled import DISTILLED_LAYERS, DistilledNetwork
-from training.hardware import DEVICES, PRECISIONS, Hardware, feature_dtype, open_fabric
+from training.hardware import Hardware, feature_dtype, open_fabric
 from training.loop import NonFiniteLossError, RunPlan
 from training.objective_distill import DistillObjective
-from training.option_types import minutes
 from training.photograph import PictureFolder, list_pictures, load_picture, square, without_excluded
 from training.recipe import DistillRecipe, load_recipe_as
 from training.report import train_and_report
 from training.run_folder import NETWORK_FILE, sole_use
+from training.run_options import add_run_options, hardware_of
 from training.trainer import Trainer
 from training.vgg import Vgg19
 
@@ -115,7 +115,7 @@ def _run(options: argparse.Namespace) -> None:
         paintings=PictureFolder(learned[1]),
         run_folder=options.run or Path("runs") / recipe.name,
         minutes=options.minutes,
-        hardware=Hardware(options.device, precision=options.precision, workers=options.workers),
+        hardware=hardware_of(options),
     )
     if options.publish:
         left = [path for files, taken in zip(every, learned, strict=True) for path in sorted({*files} - {*taken})]
@@ -133,12 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--paintings", type=Path, required=True, metavar="DIR", help="paintings to train on")
     add("--held-out", type=Path, metavar="FILE", help="names of pictures not to train on, one a line [none]")
     add("--vgg", type=Path, metavar="FILE", help="the teacher as safetensors [torchvision's]")
-    add("--run", type=Path, metavar="DIR", help="checkpoints and result [runs/NAME]")
-    add("--minutes", type=minutes, help="time budget; the schedule is fitted to it [the recipe's steps]")
     add("--publish", type=Path, metavar="CARD.json", help="write the weights beside this card [only the run]")
-    add("--device", choices=DEVICES, default="auto", help="[%(default)s]")
-    add("--precision", choices=PRECISIONS, default="auto", help="[%(default)s]")
-    add("--workers", type=int, default=0, metavar="N", help="processes that read pictures [0: none]")
+    add_run_options(parser)
     return parser
 
 

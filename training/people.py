@@ -14,16 +14,16 @@ from pathlib import Path
 import torch
 
 from training.dataset_people import PeopleDataset, masks_of
-from training.hardware import DEVICES, PRECISIONS, Hardware, open_fabric
+from training.hardware import Hardware, open_fabric
 from training.loop import NonFiniteLossError, RunPlan
 from training.objective_people import PeopleObjective
-from training.option_types import minutes
 from training.people_network import PeopleNetwork
 from training.photograph import PictureFolder, list_pictures, pictures_digest, without_excluded
 from training.recipe import PeopleRecipe, load_recipe_as
 from training.report import train_and_report
 from training.run_folder import NETWORK_FILE, sole_use
-from training.shipped_backbone import SMALL_CARD, read_described
+from training.run_options import add_run_options, hardware_of
+from training.shipped_backbone import shipped_network
 from training.trainer import Trainer
 
 PREVIEW_PICTURES = 8
@@ -49,7 +49,7 @@ def train_people(
     torch.manual_seed(recipe.seed)
     previewed = PictureFolder([*masks]).spread(PREVIEW_PICTURES, side_px=recipe.crop_px)
     network = PeopleNetwork()
-    network.backbone.load_state_dict({name: tensor.float() for name, tensor in read_described(SMALL_CARD).items()})
+    network.backbone.load_state_dict(shipped_network().state_dict())
     objective = PeopleObjective(network, previewed=previewed)
     dataset = PeopleDataset(
         masks,
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
             masks_of(photographs, options.masks),
             run_folder=options.run or Path("runs") / recipe.name,
             minutes=options.minutes,
-            hardware=Hardware(options.device, precision=options.precision, workers=options.workers),
+            hardware=hardware_of(options),
         )
     except (OSError, ValueError, NonFiniteLossError) as error:
         logging.error("training.people: %s", error)
@@ -99,11 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         help="NAME.png, white where people are; others are left out",
     )
     add("--held-out", type=Path, metavar="FILE", help="names of photographs not to train on, one a line [none]")
-    add("--run", type=Path, metavar="DIR", help="checkpoints and result [runs/NAME]")
-    add("--minutes", type=minutes, help="time budget; the schedule is fitted to it [the recipe's steps]")
-    add("--device", choices=DEVICES, default="auto", help="[%(default)s]")
-    add("--precision", choices=PRECISIONS, default="auto", help="[%(default)s]")
-    add("--workers", type=int, default=0, metavar="N", help="processes that read pictures [0: none]")
+    add_run_options(parser)
     return parser
 
 

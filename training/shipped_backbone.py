@@ -29,13 +29,24 @@ class SmallBackbone(Backbone):
 
     def __init__(self, layers: tuple[str, ...], *, card: Path = SMALL_CARD) -> None:
         require_layers(layers, DISTILLED_LAYERS.known, title=SMALL_TITLE)
-        state = read_described(card)
-        network = DistilledNetwork()
-        require_tensors(state, network.state_dict(), source=card, title=SMALL_TITLE)
-        network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+        network = shipped_network(card)
         super().__init__(
             list(network.features), network.layer_names, layers=layers, title=SMALL_TITLE, weights_name=card.stem
         )
+
+
+def shipped_network(card: Path = SMALL_CARD) -> DistilledNetwork:
+    """Return the distilled network with the weights that a card describes, in float32.
+
+    Raises:
+        ValueError: the file of the weights is not the one that the card describes.
+        OSError: there is no card, or no file beside it.
+    """
+    state = read_described(card)
+    network = DistilledNetwork()
+    require_tensors(state, network.state_dict(), source=card, title=SMALL_TITLE)
+    network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+    return network
 
 
 def read_described(card: Path) -> dict[str, Tensor]:
@@ -63,8 +74,11 @@ def read_described(card: Path) -> dict[str, Tensor]:
 def write_described(network: DistilledNetwork, card: Path, facts: dict[str, Any]) -> None:
     """Write the weights as float16 beside `card`, and the card: `facts` with the file's name, size and sha256."""
     state = {name: tensor.to(torch.float16).contiguous().cpu() for name, tensor in network.state_dict().items()}
-    content = save(state)
-    path = card.with_suffix(".safetensors")
+    write_with_card(save(state), card.with_suffix(".safetensors"), card, facts)
+
+
+def write_with_card(content: bytes, path: Path, card: Path, facts: dict[str, Any]) -> None:
+    """Write a file and the card beside it: `facts` with the file's name, size and sha256."""
     card.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     described = {"file": path.name, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), **facts}

@@ -24,7 +24,7 @@ from training.people import main as train  # noqa: E402
 from training.people_network import PeopleNetwork  # noqa: E402
 from training.photograph import list_pictures  # noqa: E402
 from training.recipe import PeopleRecipe, load_recipe_as  # noqa: E402
-from training.shipped_backbone import SMALL_CARD, read_described  # noqa: E402
+from training.shipped_backbone import shipped_network  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 96, 64
@@ -106,7 +106,7 @@ def test_overlap_is_all_nothing_or_half() -> None:
 def _network() -> PeopleNetwork:
     torch.manual_seed(1)
     network = PeopleNetwork()
-    network.backbone.load_state_dict({name: tensor.float() for name, tensor in read_described(SMALL_CARD).items()})
+    network.backbone.load_state_dict(shipped_network().state_dict())
     return network
 
 
